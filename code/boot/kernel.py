@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
 """Puts the VM's kernel and the headers to build against it under build/kernel/NAME.
 

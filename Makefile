@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+# What a user types.  `make help` lists it; the text after ## is the help.
+#
+# The work is done by the tools in code/boot (set-up, kernel, module, VM); each part of
+# the tree adds its own rules and programs in its build.mk, included below.  A build.mk
+# may
+#   - add programs for the VM:   PROGRAMS += $(BUILD)/bin/NAME     with their rules
+#   - add guest programs:        GUESTS   += $(BUILD)/guests/NAME.bin
+#   - define its own targets:    test-host, test-guest, docs
+# and may use $(BUILD), $(KERNEL), $(CHAPTER), $(LAST), $(BOOT), $(STAMP).
+
+KERNEL_IMAGE ?=
+KERNEL_BUILD ?=
+ifneq ($(KERNEL_IMAGE)$(KERNEL_BUILD),)
+KERNEL ?= own
+else
+KERNEL ?= 6.1
+endif
+BUILD    := build
+CHAPTERS := 0 1 2 3 4 5
+LAST     := $(lastword $(CHAPTERS))
+CHAPTER  ?= $(LAST)
+STAMP    := $(BUILD)/setup
+BOOT     := code/boot/boot.py --kernel $(KERNEL)
+PROGRAMS :=
+GUESTS   :=
+
+SHELL       := /bin/sh
+MAKEFLAGS   += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+export KERNEL
+
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-zA-Z0-9_.-]*\):.*## */\1	/p' $(MAKEFILE_LIST) | \
+		while IFS='	' read -r name text; do printf '  make %-22s %s\n' "$$name" "$$text"; done
+	@echo 'with KERNEL=6.1 (default) or 6.12, or KERNEL_IMAGE=vmlinuz KERNEL_BUILD=headers'
+
+# --- set-up: packages by the group, each group once -------------------------------
+
+$(STAMP)/%: code/boot/tools.py
+ifdef NO_SETUP
+	@mkdir -p $(@D) && touch $@
+else
+	@code/boot/setup.py $*
+endif
+
+setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs ## install every package that any goal needs
+
+doctor: ## check each tool and version, and name the fix
+	@code/boot/doctor.py
+
+KERNEL_READY := $(BUILD)/kernel/$(KERNEL)/release
+
+kernel: $(KERNEL_READY) ## fetch the VM's kernel and its headers (nothing is installed)
+
+ifneq ($(KERNEL_IMAGE)$(KERNEL_BUILD),)
+.PHONY: $(KERNEL_READY)
+endif
+$(KERNEL_READY): | $(STAMP)/build
+	@code/boot/kernel.py $(KERNEL) $(if $(KERNEL_IMAGE),--image '$(KERNEL_IMAGE)') \
+		$(if $(KERNEL_BUILD),--build '$(KERNEL_BUILD)')
+
+# --- the module, a chapter at a time ----------------------------------------------
+
+$(CHAPTERS:%=module%): module%: $(KERNEL_READY)
+	@code/boot/module.py $(KERNEL) $*
+
+module: module$(CHAPTER) ## build the module as chapter CHAPTER=N has it (default: the last)
+
+# --- everything else comes from the parts -----------------------------------------
+
+PARTS := code/vmm code/guests code/host tests/host tests/guest docs chapters
+-include $(PARTS:%=%/build.mk)
+
+# A part that is not there fails, rather than having nothing to do.
+$(foreach target,$(if $(wildcard code/host/build.mk tests/host/build.mk),,test-host) \
+	$(if $(wildcard tests/guest/build.mk),,test-guest) \
+	$(if $(wildcard docs/build.mk),,docs),$(eval $(target): ; @echo "$(target): no build.mk defines it"; false))
+
+$(PROGRAMS) $(GUESTS): | $(STAMP)/build
+
+programs: $(PROGRAMS) $(GUESTS) ## build the VMM, the tools and the guest programs
+
+run: module$(LAST) programs $(STAMP)/vm ## boot, swap a guest under memory pressure, show it, check it
+	@code/boot/run.py
+
+$(CHAPTERS:%=chapter%): chapter%: module% programs $(STAMP)/vm
+	@code/boot/chapter.py $*
+
+$(filter-out diff0,$(CHAPTERS:%=diff%)): diff%: $(STAMP)/test
+	@code/boot/chapterdiff.py $*
+
+# For the help; the rules above do the work.
+chapterN: ## N = 0 to 5: build, boot and check that chapter
+diffN: ## N = 1 to 5: what chapter N adds to the module
+chapterN diffN:
+	@echo "put a number in the place of N, for example: make $(subst N,3,$@)"; false
+
+shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the module and all programs
+	@$(BOOT) --name shell --chapter $(CHAPTER) --swap 256 --tty \
+		--file code/boot/profile:/etc/profile -- sh -l
+
+# --- checks ------------------------------------------------------------------------
+
+test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(KERNEL_READY) ## every test; the last line has the totals
+	@tests/run.py
+
+test-boot: $(KERNEL_READY) $(STAMP)/vm ## test the tools in code/boot
+	@/usr/bin/python3 -B -m unittest discover -s tests/boot -t tests/boot
+
+sparse: $(KERNEL_READY) $(STAMP)/test ## check the module with sparse
+	@code/boot/module.py $(KERNEL) $(LAST) --sparse
+
+checkpatch: $(KERNEL_READY) $(STAMP)/test ## check all C files with the kernel's checkpatch
+	@code/boot/checkpatch.py
+
+spelling: $(STAMP)/test ## check the spelling of sources and texts
+	@git ls-files | grep -v '^LICENSE$$' | xargs codespell --ignore-words code/boot/spelling.txt
+
+compile_commands.json: module$(LAST) programs ## for clangd: how each file is compiled
+	@code/boot/compile_commands.py $(KERNEL) $(LAST) >$@
+
+clean: ## remove what was built; what was downloaded stays
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name kernel ! -name setup ! -name checkpatch \
+		-exec rm -rf {} + 2>/dev/null || true
+	@rm -f compile_commands.json
+
+distclean: ## remove everything that is not in the repository
+	@rm -rf $(BUILD) compile_commands.json
+
+.PHONY: help setup doctor kernel module $(CHAPTERS:%=module%) programs run chapterN diffN \
+	shell test test-boot test-host test-guest docs sparse checkpatch spelling clean \
+	distclean compile_commands.json $(CHAPTERS:%=chapter%) $(CHAPTERS:%=diff%)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The tools that this project needs: who needs them, and which package has them.
+
+setup.py installs from this list, doctor.py checks it; nothing else names a package.
+"""
+
+# group -> what it is for; the Makefile asks for the groups that its goal needs.
+GROUPS = {
+    "build": "building the module and the programs",
+    "vm": "running the virtual machine",
+    "test": "the tests that read and check the source",
+    "docs": "the documentation",
+}
+
+# group -> Debian packages
+PACKAGES = {
+    "build": ("make", "gcc", "libc6-dev", "python3", "xz-utils", "libelf1", "dwarves"),
+    "vm": ("qemu-system-x86", "seabios", "busybox-static"),
+    "test": ("libcmocka-dev", "sparse", "perl", "codespell", "unifdef"),
+    "docs": ("doxygen", "graphviz", "python3-sphinx", "python3-breathe", "furo"),
+}
+
+# What doctor asks: group, program, arguments that print its version, least version,
+# package.
+PROGRAMS = (
+    ("build", "make", ("--version",), (4, 0), "make"),
+    ("build", "gcc", ("-dumpfullversion",), (10,), "gcc"),
+    ("build", "python3", ("--version",), (3, 9), "python3"),
+    ("build", "pahole", ("--version",), (1, 16), "dwarves"),
+    ("build", "xz", ("--version",), (5,), "xz-utils"),
+    ("vm", "qemu-system-x86_64", ("--version",), (7, 0), "qemu-system-x86"),
+    ("vm", "busybox", ("--help",), (1, 30), "busybox-static"),
+    ("test", "sparse", ("--version",), (0, 6, 4), "sparse"),
+    ("test", "perl", ("--version",), (5,), "perl"),
+    ("test", "codespell", ("--version",), (2,), "codespell"),
+    ("test", "unifdef", ("-V",), (2,), "unifdef"),
+    ("docs", "doxygen", ("--version",), (1, 9), "doxygen"),
+    ("docs", "dot", ("-V",), (2,), "graphviz"),
+    ("docs", "sphinx-build", ("--version",), (5,), "python3-sphinx"),
+)
