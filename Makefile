@@ -84,8 +84,13 @@ $(PROGRAMS) $(GUESTS): | $(STAMP)/build
 
 programs: $(PROGRAMS) $(GUESTS) ## build the VMM, the tools and the guest programs
 
+# code/vmm/build.mk may say RUN := the command that `make run` starts in the VM.
+RUN ?= /kvmswap/bin/run
+
 run: module$(LAST) programs $(STAMP)/vm ## boot, swap a guest under memory pressure, show it, check it
-	@code/boot/run.py
+	@tty=; if [ -t 0 ] && [ -t 1 ]; then tty=--tty; fi; \
+	$(BOOT) --name run --chapter $(LAST) --swap 512 --silence 60 --timeout 300 $$tty \
+		-- 'insmod /kvmswap/kvmswap.ko && $(RUN)'
 
 $(CHAPTERS:%=chapter%): chapter%: module% programs $(STAMP)/vm
 	@code/boot/chapter.py $*
@@ -101,7 +106,7 @@ chapterN diffN:
 
 shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the module and all programs
 	@$(BOOT) --name shell --chapter $(CHAPTER) --swap 256 --tty \
-		--file code/boot/profile:/etc/profile -- sh -l
+		--file code/boot/profile:/etc/profile -- 'sh -l; true'
 
 # --- checks ------------------------------------------------------------------------
 
@@ -109,16 +114,17 @@ test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(KERNEL_READY) ## 
 	@tests/run.py
 
 test-boot: $(KERNEL_READY) $(STAMP)/vm ## test the tools in code/boot
-	@/usr/bin/python3 -B -m unittest discover -s tests/boot -t tests/boot
+	@/usr/bin/python3 -B -m unittest discover -s tests/boot -t tests/boot -p '*_test.py'
 
 sparse: $(KERNEL_READY) $(STAMP)/test ## check the module with sparse
-	@code/boot/module.py $(KERNEL) $(LAST) --sparse
+	@code/boot/module.py $(KERNEL) $(LAST) --sparse && echo 'sparse: 1 passed, 0 failed'
 
 checkpatch: $(KERNEL_READY) $(STAMP)/test ## check all C files with the kernel's checkpatch
 	@code/boot/checkpatch.py
 
 spelling: $(STAMP)/test ## check the spelling of sources and texts
-	@git ls-files | grep -v '^LICENSE$$' | xargs codespell --ignore-words code/boot/spelling.txt
+	@git ls-files | grep -v '^LICENSE$$' | xargs codespell -I code/boot/spelling.txt
+	@echo 'spelling: 1 passed, 0 failed'
 
 compile_commands.json: module$(LAST) programs ## for clangd: how each file is compiled
 	@code/boot/compile_commands.py $(KERNEL) $(LAST) >$@

@@ -1,0 +1,137 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Boots a chapter, runs its demo, and checks what it printed.
+
+    chapter.py N
+
+The module of chapter N is loaded, unloaded, loaded again; then /kvmswap/chapter/demo
+runs (the chapter's folder is there) with the module loaded, and the module is unloaded
+again.  The output is compared with the chapter's file `expected`: each line of it is a
+Python regular expression that has to match a whole line of the output, in this order;
+a line of three dots stands for any number of lines.  Empty lines count.
+
+The chapter's file `boot.args`, if there is one, holds more arguments for boot.py.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from common import BUILD, FAILED, ROOT, Problem, main, say
+
+ANYTHING = "..."
+
+SCRIPT = """
+for turn in first second; do
+	insmod /kvmswap/kvmswap.ko && [ -d /sys/module/kvmswap ] || exit 121
+	[ $turn = second ] && break
+	rmmod kvmswap && [ ! -d /sys/module/kvmswap ] || exit 122
+done
+cd /kvmswap/chapter || exit
+./demo
+status=$?
+if [ -d /sys/module/kvmswap ]; then
+	rmmod kvmswap || exit 122
+fi
+exit $status
+"""
+
+MEANING = {121: "the module could not be loaded", 122: "the module could not be unloaded"}
+
+
+def folder(number):
+    """The chapter's folder."""
+    found = sorted((ROOT / "chapters").glob(f"{number:02d}-*"))
+    if len(found) != 1:
+        raise Problem(f"chapters/{number:02d}-*: {len(found)} folders of that name, "
+                      "wanted is one")
+    for name in ("demo", "expected"):
+        if not (found[0] / name).is_file():
+            raise Problem(f"{found[0].relative_to(ROOT)}/{name} is missing")
+    return found[0]
+
+
+def compare(expected, lines):
+    """Compares output lines with expected patterns.
+
+    Returns (agree, rows); rows are the shortest edit of the one into the other, each
+    with " " (as expected), "-" (expected, not printed) or "+" (printed, not expected).
+    """
+    def fits(i, j):
+        return re.fullmatch(expected[i], lines[j]) is not None
+
+    # cost[i][j]: the least number of edits for expected[i:] and lines[j:]
+    rows, columns = len(expected), len(lines)
+    cost = [[0] * (columns + 1) for _ in range(rows + 1)]
+    for i in range(rows, -1, -1):
+        for j in range(columns, -1, -1):
+            if i == rows:
+                cost[i][j] = columns - j
+            elif expected[i] == ANYTHING:
+                cost[i][j] = min(cost[i + 1][j],
+                                 cost[i][j + 1] if j < columns else rows + columns)
+            else:
+                cost[i][j] = cost[i + 1][j] + 1
+                if j < columns:
+                    cost[i][j] = min(cost[i][j], cost[i][j + 1] + 1,
+                                     cost[i + 1][j + 1] if fits(i, j) else rows + columns)
+    out, i, j = [], 0, 0
+    while i < rows or j < columns:
+        skip = i < rows and expected[i] == ANYTHING
+        if skip and cost[i][j] == cost[i + 1][j]:
+            i += 1
+        elif skip:
+            out.append((" ", lines[j]))
+            j += 1
+        elif i < rows and j < columns and cost[i][j] == cost[i + 1][j + 1] and fits(i, j):
+            out.append((" ", lines[j]))
+            i, j = i + 1, j + 1
+        elif i < rows and cost[i][j] == cost[i + 1][j] + 1:
+            out.append(("-", expected[i]))
+            i += 1
+        else:
+            out.append(("+", lines[j]))
+            j += 1
+    return cost[0][0] == 0, out
+
+
+def run(number, chapter):
+    """Boots the chapter; returns boot.py's status and the output's lines."""
+    name = f"chapter{number}"
+    extra = chapter / "boot.args"
+    arguments = shlex.split(extra.read_text(), comments=True) if extra.exists() else []
+    status = subprocess.run(
+        [ROOT / "code/boot/boot.py", "--name", name, "--chapter", str(number),
+         "--file", f"{chapter}:/kvmswap/chapter", "--swap", "256", "--timeout", "240",
+         *arguments, "--", SCRIPT], check=False).returncode
+    text = (BUILD / "log" / f"{name}.out").read_text(errors="replace")
+    return status, [line.rstrip() for line in text.splitlines()]
+
+
+def command():
+    """The command line."""
+    if len(sys.argv) != 2 or not sys.argv[1].isdigit():
+        raise Problem("wants the number of a chapter")
+    number = int(sys.argv[1])
+    chapter = folder(number)
+    status, lines = run(number, chapter)
+    if status:
+        say(f"chapter {number}: {MEANING.get(status, f'the demo ended with status {status}')}")
+        print(f"chapter {number}: 0 passed, 1 failed")
+        return FAILED
+    expected = [line.rstrip() for line in (chapter / "expected").read_text().splitlines()]
+    agree, rows = compare(expected, lines)
+    if not agree:
+        say(f"chapter {number} did not print what {chapter.relative_to(ROOT)}/expected "
+            "says (- expected, + printed):")
+        for sign, text in rows:
+            say(f"  {sign} {text}")
+    # Two checks: the module came and went twice, and the demo printed what it must.
+    print(f"chapter {number}: {1 + agree} passed, {1 - agree} failed")
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    main(command)

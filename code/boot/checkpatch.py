@@ -1,0 +1,114 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the kernel's checkpatch, in its strict mode, over all C and assembly files.
+
+checkpatch.pl is part of the kernel's source only, so that package is downloaded once,
+and three files of it are kept in build/checkpatch.  A complaint fails, unless a comment on
+the line, or up to six lines above it, defends it with the word "checkpatch(TYPE):" and
+a reason.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import apt
+from common import BUILD, ROOT, Problem, main, say
+
+PLACE = BUILD / "checkpatch"
+FILES = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
+
+# Kinds of complaint that are not about some of the files, by the files they leave alone.
+IGNORED = (
+    (r"", (
+        "FILE_PATH_CHANGES",    # about patches that add files, not about files
+        "LINUX_VERSION_CODE",   # a module outside the kernel's tree has to ask for it
+    )),
+    (r"(?!kernel-module/)", (   # programs do not have the kernel's macros and types
+        "PREFER_KERNEL_TYPES", "BIT_MACRO", "ARRAY_SIZE", "MINMAX", "CONST_READ_MOSTLY",
+        "PREFER_DEFINED_ATTRIBUTE_MACRO", "STRLCPY", "CONSIDER_KSTRTO", "SSCANF_TO_KSTRTO",
+        "ENOSYS", "DEVICE_ATTR_FUNCTIONS", "USLEEP_RANGE", "PREFER_FALLTHROUGH",
+    )),
+    (r"kernel-module/trace\.h", (   # the layout that all TRACE_EVENT headers share
+        "OPEN_ENDED_LINE", "PARENTHESIS_ALIGNMENT",
+    )),
+)
+
+
+def fetch():
+    """Takes checkpatch out of Debian's package of the kernel's source."""
+    names = apt.names(r"linux-source-6\.\d+")
+    if "linux-source-6.1" not in names and not names:
+        apt.update()
+        names = apt.names(r"linux-source-6\.\d+")
+    if not names:
+        raise Problem("apt knows no linux-source package, which holds checkpatch.pl. Put "
+                      f"{', '.join(FILES)} of a kernel's scripts/ folder into {PLACE}")
+    name = "linux-source-6.1" if "linux-source-6.1" in names else sorted(names)[-1]
+    say(f"checkpatch: downloading {name} (140 MB) for it; this is done once")
+    PLACE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=PLACE.parent) as folder:
+        package = apt.download([name], Path(folder))[0]
+        subprocess.run(
+            f"dpkg-deb --fsys-tarfile '{package}' | tar -xO --wildcards '*.tar.xz' | "
+            "xz -dcT2 | tar -x --strip-components=2 "
+            + " ".join(f"{name}/scripts/{file}" for file in FILES),
+            shell=True, cwd=folder, check=True)
+        package.unlink()
+        part = Path(folder) / "scripts"
+        part.mkdir()
+        for file in FILES:
+            shutil.move(f"{folder}/{file}", part / file)
+        part.rename(PLACE)
+
+
+def sources(arguments):
+    """The files to check: those named, or all in the repository."""
+    if arguments:
+        return arguments
+    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard",
+                          "*.c", "*.h", "*.S"], cwd=ROOT, stdout=subprocess.PIPE,
+                         text=True, check=True).stdout
+    return [name for name in out.split() if (ROOT / name).exists()]
+
+
+def defended(line, kind):
+    """Whether this kind of complaint is no matter here, or the source defends it."""
+    path, number = line.split(":")[:2]
+    if any(re.match(files, path) and kind in kinds for files, kinds in IGNORED):
+        return True
+    lines = (ROOT / path).read_text().splitlines()
+    near = "\n".join(lines[max(0, int(number) - 7):int(number)])
+    return f"checkpatch({kind}):" in near
+
+
+def command():
+    """The command line."""
+    if not (PLACE / FILES[0]).exists():
+        fetch()
+    files = sources(sys.argv[1:])
+    if not files:
+        raise Problem("there is no C file to check")
+    result = subprocess.run(
+        ["perl", PLACE / FILES[0], "--no-tree", "--strict", "--terse", "--show-types",
+         "--no-summary", "-f", *files],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    complaints = []
+    for line in result.stdout.splitlines():
+        match = re.match(r"\S+:\d+: (ERROR|WARNING|CHECK):(\w+): ", line)
+        if match and not defended(line, match.group(2)):
+            complaints.append(line)
+        elif not match and line.strip():
+            complaints.append(line)  # checkpatch itself has a problem
+    for line in complaints:
+        print(line)
+    bad = {line.split(":")[0] for line in complaints}
+    print(f"checkpatch: {len(files) - len(bad)} passed, {len(bad)} failed (files)")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    main(command)
