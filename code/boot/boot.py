@@ -31,6 +31,7 @@ import argparse
 import io
 import os
 import shlex
+import shutil
 import signal
 import sys
 import tarfile
@@ -218,15 +219,23 @@ def boot(options, folder):
     return status
 
 
+def scratch():
+    """The place for temporary files, rid of those that a killed run left there."""
+    place = BUILD / "tmp"
+    place.mkdir(parents=True, exist_ok=True)
+    for left in place.glob("boot.*"):
+        if not Path("/proc", left.name.split(".")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return place
+
+
 def command():
     """The command line."""
     options = parse(sys.argv[1:])
     if options.tty and not os.isatty(0):
         raise Problem("--tty needs a terminal on stdin")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    scratch = BUILD / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="boot.") as folder:
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix=f"boot.{os.getpid()}.") as folder:
         return boot(options, folder)
 
 

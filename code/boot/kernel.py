@@ -107,23 +107,25 @@ def adopt(image, build, folder):
     image, build = Path(image).resolve(), Path(build).resolve()
     if not image.is_file():
         raise Problem(f"KERNEL_IMAGE={image}: no such file")
-    known = build / "include/config/kernel.release"
+    known = build / "include/generated/utsrelease.h"
     if not known.is_file():
         raise Problem(f"KERNEL_BUILD={build}: not a folder prepared to build modules "
-                      "against (it has no include/config/kernel.release)")
+                      "against (it has no include/generated/utsrelease.h)")
     release = image_release(image)
-    if known.read_text().strip() != release:
-        raise Problem(f"KERNEL_IMAGE is {release}, but KERNEL_BUILD is for "
-                      f"{known.read_text().strip()}")
-    installed = Path(f"/lib/modules/{release}")
-    link(folder, image, installed if (installed / "kernel").is_dir() else build, build,
-         release)
+    built = re.search(r'UTS_RELEASE "(.*)"', known.read_text()).group(1)
+    if built != release:
+        raise Problem(f"KERNEL_IMAGE is {release}, but KERNEL_BUILD is for {built}")
+    # Its modules: installed, or unpacked beside the image, or in the tree it was built in.
+    places = (Path("/lib/modules", release), image.parents[1] / "lib/modules" / release)
+    modules = next((place for place in places if (place / "kernel").is_dir()), build)
+    link(folder, image, modules, build, release)
 
 
 def prepare(kernel, image=None, build=None):
     """Fills build/kernel/KERNEL unless that is done already; returns the folder."""
     folder = kernel_dir(kernel)
-    if (folder / "release").exists():
+    if (folder / "release").exists() and (not image or Path(image).resolve()
+                                          == (folder / "vmlinuz").resolve()):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{kernel}.") as part:
