@@ -42,6 +42,7 @@ struct vmm_slot {
 struct vmm {
 	int dev_fd;		/* the device */
 	int fd;			/* the VM */
+	int pid;		/* of the process that made it */
 	const char *device;	/* its path */
 	size_t run_size;	/* bytes of a vCPU's shared area */
 	struct vmm_slot slots[VMM_MAX_SLOTS];	/* the index is the slot's number */

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+# The monitor library and the programs on it. Static, so that the VM needs no library.
+VMM_DIR := code/vmm
+VMM_OUT := $(BUILD)/obj/vmm
+VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -MMD -MP
+VMM_LDLIBS := -static -pthread
+LIBVMM := $(BUILD)/obj/libvmm.a
+LIBVMM_PARTS := error vm vcpu cpuid mode tables proc cgroup debugfs
+
+$(VMM_OUT)/%.o: $(VMM_DIR)/%.c $(VMM_DIR)/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(VMM_CFLAGS) -c -o $@ $<
+
+$(LIBVMM): $(LIBVMM_PARTS:%=$(VMM_OUT)/%.o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+PROGRAMS += $(BUILD)/bin/guest-run $(BUILD)/bin/kvmswap-run
+
+$(BUILD)/bin/guest-run: $(VMM_OUT)/guest-run.o $(LIBVMM)
+	$(CC) -o $@ $^ $(VMM_LDLIBS)
+
+$(BUILD)/bin/kvmswap-run: $(patsubst %,$(VMM_OUT)/%.o,run job monitor map torture) $(LIBVMM)
+	$(CC) -o $@ $^ $(VMM_LDLIBS)
+
+-include $(wildcard $(VMM_OUT)/*.d)
