@@ -80,12 +80,14 @@ $(foreach target,$(if $(wildcard code/host/build.mk tests/host/build.mk),,test-h
 	$(if $(wildcard tests/guest/build.mk),,test-guest) \
 	$(if $(wildcard docs/build.mk),,docs),$(eval $(target): ; @echo "$(target): no build.mk defines it"; false))
 
-$(PROGRAMS) $(GUESTS): | $(STAMP)/build
+# In a make of its own, so that nothing is compiled before there is a compiler.
+programs: $(STAMP)/build ## build the VMM, the tools and the guest programs
+	@$(MAKE) --no-print-directory -s binaries
 
-programs: $(PROGRAMS) $(GUESTS) ## build the VMM, the tools and the guest programs
+binaries: $(PROGRAMS) $(GUESTS)
 
 # code/vmm/build.mk may say RUN := the command that `make run` starts in the VM.
-RUN ?= /kvmswap/bin/run
+RUN ?= kvmswap-run
 
 run: module$(LAST) programs $(STAMP)/vm ## boot, swap a guest under memory pressure, show it, check it
 	@tty=; if [ -t 0 ] && [ -t 1 ]; then tty=--tty; fi; \
@@ -137,6 +139,6 @@ clean: ## remove what was built; what was downloaded stays
 distclean: ## remove everything that is not in the repository
 	@rm -rf $(BUILD) compile_commands.json
 
-.PHONY: help setup doctor kernel module $(CHAPTERS:%=module%) programs run chapterN diffN \
+.PHONY: help setup doctor kernel module $(CHAPTERS:%=module%) programs binaries run chapterN diffN \
 	shell test test-boot test-host test-guest docs sparse checkpatch spelling clean \
 	distclean compile_commands.json $(CHAPTERS:%=chapter%) $(CHAPTERS:%=diff%)

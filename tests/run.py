@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "log"
 
 # In the order in which they find mistakes fastest.
-STEPS = ("test-boot", "spelling", "checkpatch", "sparse", "test-host", "docs",
-         "chapter0", "chapter1", "chapter2", "chapter3", "chapter4", "chapter5",
+STEPS = ("test-boot", "spelling", "checkpatch", "sparse", "test-host", "test-docs",
+         "docs", "chapter0", "chapter1", "chapter2", "chapter3", "chapter4", "chapter5",
          "test-guest")
 
 COUNTS = (
