@@ -44,13 +44,14 @@ $(STAMP)/%: code/boot/tools.py
 ifdef NO_SETUP
 	@mkdir -p $(@D) && touch $@
 else
-	@code/boot/setup.py $*
+	@code/boot/python.sh && code/boot/setup.py $*
 endif
 
 setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs ## install every package that any goal needs
 
 doctor: ## check each tool and version, and name the fix
-	@code/boot/doctor.py
+	@if [ -x /usr/bin/python3 ]; then code/boot/doctor.py; else \
+		echo 'FIX  python3: missing: apt install python3'; false; fi
 
 KERNEL_READY := $(BUILD)/kernel/$(KERNEL)/release
 
