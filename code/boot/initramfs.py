@@ -10,6 +10,7 @@ base.  boot.py calls base() and overlay().
 import hashlib
 import io
 import lzma
+import os
 import re
 import shutil
 import subprocess
@@ -130,7 +131,7 @@ def base(kernel):
             old.unlink(missing_ok=True)
         data = io.BytesIO()
         write_base(data, release, tree)
-        part = path.with_suffix(f".{key.hexdigest()[16:24]}.part")
+        part = path.with_suffix(f".{os.getpid()}")
         part.write_bytes(data.getvalue())
         part.rename(path)
     return path

@@ -11,6 +11,7 @@ not built again.  A warning, of the compiler, objtool or modpost, is an error; w
 """
 
 import argparse
+import fcntl
 import os
 import re
 import subprocess
@@ -26,7 +27,7 @@ HARMLESS = re.compile(r"Skipping BTF generation"
 
 def link_sources(source, target):
     """Makes `target` a folder of links to the files of `source`."""
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(exist_ok=True)
     wanted = {path.name: path.resolve() for path in source.iterdir() if path.is_file()
               and not path.name.startswith(".")}
     for path in target.iterdir():
@@ -67,6 +68,14 @@ def build(kernel, chapter, source, sparse=False):
     if not (source / "Kbuild").is_file():
         raise Problem(f"{source}/Kbuild: no such file, so there is no module to build")
     target = BUILD / kernel.name / f"chapter{chapter}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{target}.lock", "wb") as lock:  # one build at a time of each chapter
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_in(target, kernel, chapter, source, sparse)
+
+
+def build_in(target, kernel, chapter, source, sparse):
+    """Builds chapter N in its folder, which is ours alone meanwhile."""
     link_sources(source, target)
     arguments = [f"CHAPTER={chapter}", "KCFLAGS=-Werror", "modules"]
     if sparse:
@@ -86,7 +95,7 @@ def build(kernel, chapter, source, sparse=False):
             say("  " + line.strip())
     found = [line for line in lines if WARNING.search(line) and not HARMLESS.search(line)]
     if result.returncode or found:
-        if not result.returncode:
+        if not result.returncode and not sparse:
             discard(target)
         raise Problem(f"chapter {chapter}'s module for {kernel.name} "
                       + ("does not build" if result.returncode else

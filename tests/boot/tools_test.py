@@ -136,7 +136,7 @@ class Module(Scratch):
         self.addCleanup(shutil.rmtree, ROOT / "build/6.1/chapter99", True)
         (source / "Kbuild").write_text(kbuild)
         if not (source / "other.c").exists():
-            (source / "other.c").write_text("int kvmswap_other;\n")
+            (source / "other.c").write_text("extern int kvmswap_other;\nint kvmswap_other;\n")
         (source / "hello.c").write_text(
             "#include <linux/module.h>\nextern int kvmswap_other;\n"
             f"static int __init hello(void)\n{{\n{body}\n}}\n"
@@ -163,6 +163,17 @@ class Module(Scratch):
             run = self.build("extern int nowhere(void);\nreturn nowhere();")
             self.assertEqual(run.returncode, 125)
             self.assertIn("nowhere", run.stderr)
+
+    def test_sparse(self):
+        """sparse sees what the compiler does not, also in a module that is built."""
+        body = "static int here;\nint __user *there = &here;\nreturn there == NULL;"
+        for body, status in (("return 0;", 0), (body, 125)):
+            self.assertEqual(self.build(body).returncode, 0)
+            run = subprocess.run([TOOLS / "module.py", "6.1", self.CHAPTER, "--sparse",
+                                  "--source", self.place / "source"],
+                                 capture_output=True, text=True, check=False)
+            self.assertEqual(run.returncode, status, run.stderr)
+        self.assertIn("different address spaces", run.stderr)
 
     def test_no_source(self):
         """A folder without a Kbuild is no module."""
