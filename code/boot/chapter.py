@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boots a chapter, runs its demo, and checks what it printed.
 
-    chapter.py N
+    chapter.py N [FOLDER]         FOLDER is chapters/NN-* by default
 
 The module of chapter N is loaded, unloaded, loaded again; then /kvmswap/chapter/demo
 runs (the chapter's folder is there) with the module loaded, and the module is unloaded
@@ -41,15 +41,15 @@ exit $status
 MEANING = {121: "the module could not be loaded", 122: "the module could not be unloaded"}
 
 
-def folder(number):
-    """The chapter's folder."""
-    found = sorted((ROOT / "chapters").glob(f"{number:02d}-*"))
+def find(number, given=None):
+    """The chapter's folder, with all that it must hold."""
+    found = [Path(given)] if given else sorted((ROOT / "chapters").glob(f"{number:02d}-*"))
     if len(found) != 1:
         raise Problem(f"chapters/{number:02d}-*: {len(found)} folders of that name, "
                       "wanted is one")
     for name in ("demo", "expected"):
         if not (found[0] / name).is_file():
-            raise Problem(f"{found[0].relative_to(ROOT)}/{name} is missing")
+            raise Problem(f"{found[0]}/{name} is missing")
     return found[0]
 
 
@@ -112,10 +112,10 @@ def run(number, chapter):
 
 def command():
     """The command line."""
-    if len(sys.argv) != 2 or not sys.argv[1].isdigit():
+    if len(sys.argv) not in (2, 3) or not sys.argv[1].isdigit():
         raise Problem("wants the number of a chapter")
     number = int(sys.argv[1])
-    chapter = folder(number)
+    chapter = find(number, *sys.argv[2:])
     status, lines = run(number, chapter)
     if status:
         say(f"chapter {number}: {MEANING.get(status, f'the demo ended with status {status}')}")
@@ -124,7 +124,7 @@ def command():
     expected = [line.rstrip() for line in (chapter / "expected").read_text().splitlines()]
     agree, rows = compare(expected, lines)
     if not agree:
-        say(f"chapter {number} did not print what {chapter.relative_to(ROOT)}/expected "
+        say(f"chapter {number} did not print what {chapter.name}/expected "
             "says (- expected, + printed):")
         for sign, text in rows:
             say(f"  {sign} {text}")

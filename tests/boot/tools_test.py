@@ -183,6 +183,51 @@ class Module(Scratch):
         self.assertIn("Kbuild: no such file", run.stderr)
 
 
+class Chapter(Scratch):
+    """chapter.py with a module, a demo and an expected file of this test."""
+
+    def demo(self, text, expected, options=""):
+        """Runs a chapter of our own."""
+        (self.place / "demo").write_text("#!/bin/sh\n" + text)
+        (self.place / "demo").chmod(0o755)
+        (self.place / "expected").write_text(expected)
+        (self.place / "boot.args").write_text(options)
+        return subprocess.run([TOOLS / "chapter.py", "98", self.place],
+                              capture_output=True, text=True, check=False)
+
+    def test_demo(self):
+        """As expected, not as expected, with a bad status, with a module that fails."""
+        source = self.place / "source"
+        source.mkdir()
+        self.addCleanup(shutil.rmtree, ROOT / "build/6.1/chapter98", True)
+        (source / "Kbuild").write_text("obj-m := kvmswap.o\n")
+        (source / "kvmswap.c").write_text(
+            "#include <linux/module.h>\nstatic int __init hello(void)\n{\nreturn 0;\n}\n"
+            "static void __exit bye(void)\n{\n}\n"
+            'module_init(hello);\nmodule_exit(bye);\nMODULE_LICENSE("GPL");\n')
+        self.assertEqual(subprocess.run([TOOLS / "module.py", "6.1", "98", "--source",
+                                         source], capture_output=True,
+                                        check=False).returncode, 0)
+        shows = "lsmod | cut -d ' ' -f 1 | grep kvmswap; free -m | awk 'NR == 3 { print $2 }'"
+        run = self.demo(shows, "kvmswap\n\\d+\n", "--swap 100  # more is not needed\n")
+        self.assertEqual((run.returncode, run.stdout.splitlines()),
+                         (0, ["kvmswap", "100", "chapter 98: 2 passed, 0 failed"]), run.stderr)
+        run = self.demo("echo one; echo two", "one\nthree\n")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("chapter 98: 1 passed, 1 failed", run.stdout)
+        self.assertIn("    one\n  - three\n  + two\n", run.stderr)
+        run = self.demo("exit 9", "")
+        self.assertIn("the demo ended with status 9", run.stderr)
+        self.assertIn("chapter 98: 0 passed, 1 failed", run.stdout)
+        (source / "kvmswap.c").write_text(
+            (source / "kvmswap.c").read_text().replace("return 0;", "return -5;"))
+        subprocess.run([TOOLS / "module.py", "6.1", "98", "--source", source],
+                       capture_output=True, check=True)
+        run = self.demo("exit 0", "")
+        self.assertEqual(run.returncode, 125)
+        self.assertIn("the module could not be loaded", run.stderr)
+
+
 class Judgement(unittest.TestCase):
     """The pure parts: what counts as a splat, as expected, as passed."""
 
