@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pause.c - the pause points' switch and the wait itself; see pause.h.
+ */
+#include <linux/debugfs.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "pause.h"
+
+#define PAUSE_LIMIT	(10 * HZ)
+
+/* off -> (root writes 1) -> armed -> (a thread arrives) -> held -> off */
+enum { PAUSE_OFF, PAUSE_ARMED, PAUSE_HELD };
+
+int pause_state[NR_PAUSE_POINTS];
+static int pause_timeouts[NR_PAUSE_POINTS];
+
+static const char *const pause_name[NR_PAUSE_POINTS] = {
+	[PAUSE_FAULT_WINDOW]	= "fault_window",
+	[PAUSE_INVALIDATE]	= "invalidate",
+};
+
+/**
+ * __pause_here() - the slow half of pause_here(): wait until released.
+ * @point: which point this is.
+ *
+ * Context: any that allows spinning with interrupts on. Yields the CPU where
+ * that is allowed.
+ */
+void __pause_here(enum pause_point point)
+{
+	unsigned long limit = jiffies + PAUSE_LIMIT;
+
+	if (cmpxchg(&pause_state[point], PAUSE_ARMED, PAUSE_HELD) != PAUSE_ARMED)
+		return;
+
+	while (READ_ONCE(pause_state[point]) == PAUSE_HELD) {
+		if (time_after(jiffies, limit)) {
+			pause_timeouts[point]++;
+			pr_warn("pause point %s: not released in %d s, going on\n",
+				pause_name[point], PAUSE_LIMIT / HZ);
+			WRITE_ONCE(pause_state[point], PAUSE_OFF);
+		}
+		if (fatal_signal_pending(current))
+			WRITE_ONCE(pause_state[point], PAUSE_OFF);
+		cpu_relax();
+		if (preemptible())
+			cond_resched();
+	}
+}
+
+static ssize_t pause_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	int *state = file->private_data;
+	static const char *const text[] = { "off\n", "armed\n", "held\n" };
+	const char *now = text[READ_ONCE(*state)];
+
+	return simple_read_from_buffer(buf, len, pos, now, strlen(now));
+}
+
+static ssize_t pause_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	int *state = file->private_data;
+	bool arm;
+	int err = kstrtobool_from_user(buf, len, &arm);
+
+	if (err)
+		return err;
+	WRITE_ONCE(*state, arm ? PAUSE_ARMED : PAUSE_OFF);
+	return len;
+}
+
+static const struct file_operations pause_fops = {
+	.owner	= THIS_MODULE,
+	.open	= simple_open,
+	.read	= pause_read,
+	.write	= pause_write,
+};
+
+/**
+ * pause_debugfs_init() - make a file for each point.
+ * @parent: the module's debugfs folder.
+ *
+ * Context: process, may sleep.
+ */
+void pause_debugfs_init(struct dentry *parent)
+{
+	struct dentry *dir = debugfs_create_dir("pause", parent);
+	int i;
+
+	for (i = 0; i < NR_PAUSE_POINTS; i++)
+		debugfs_create_file(pause_name[i], 0600, dir, &pause_state[i], &pause_fops);
+}
