@@ -67,7 +67,7 @@ def api_page(header):
     text = title(header.name) + f".. head-comment:: {header.name}\n\n"
     for item in source.items:
         if item.defined and not item.stub and item.kind in ("struct", "union", "enum"):
-            text += f".. show:: {header.name} {item.kind} {item.name}\n   :contract:\n\n"
+            text += f".. show:: {header.name} {item.kind} {item.name}\n   :comment:\n\n"
     for item in source.items:
         # The gate has seen to it that each one that is public has a contract somewhere.
         if item.kind == "function" and not item.stub and (item.contract or not item.static):

@@ -54,6 +54,7 @@ class Item:
     void: bool = False
     params: list = field(default_factory=list)
     contract: Contract = None
+    comment: int = 0        # the line where the comment above it begins; its own if none
     defined: bool = True
     stub: bool = False
 
@@ -276,8 +277,10 @@ class SourceFile:
     def _add(self, item, start):
         item.stub = item.first in self.stubs
         before = self.text[:start].rstrip()
-        if before.endswith("*/"):
+        item.comment = item.first
+        if before.endswith("*/") and not self.text[len(before):start].count("\n") > 1:
             opening = before.rfind("/*")
+            item.comment = self._line(opening)
             if before.startswith("/**", opening) and not before.startswith("/**/", opening):
                 item.contract = parse_contract(before[opening:], self._line(opening))
         self.items.append(item)
@@ -334,13 +337,18 @@ class SourceFile:
             return
 
     def find(self, name):
-        """The one region or definition of that name, as (kind, first, last, contract)."""
+        """The one region or definition of that name: (kind, first, last, first with comment)."""
         kind, _, word = name.rpartition(" ")
-        found = [("region", r.first, r.last, None) for r in self.regions
+        found = [("region", r.first, r.last, r.first) for r in self.regions
                  if r.name == name]
-        found += [(i.kind, i.first, i.last, i.contract) for i in self.items
+        found += [(i.kind, i.first, i.last, i.comment) for i in self.items
                   if i.name == word and i.defined and not i.stub
                   and (not kind or i.kind == kind)]
+        # A region around a function of its own name is that function with its comment.
+        around = [f for f in found if f[0] == "region"]
+        if len(around) == 1:
+            found = [f for f in found
+                     if f in around or not around[0][1] <= f[1] <= f[2] <= around[0][2]]
         if not found:
             names = sorted({r.name for r in self.regions} |
                            {i.name for i in self.items if i.defined and not i.stub})

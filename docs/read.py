@@ -37,11 +37,11 @@ def read(page):
             continue
         try:
             source = csource.SourceFile(csource.locate(show.group(1)))
-            _, first, last, contract = source.find(show.group(2))
+            _, first, last, comment = source.find(show.group(2))
         except csource.SourceError as error:
             sys.exit(f"{page.relative_to(csource.ROOT)}:{number + 1}: {error}")
-        if contract and number + 1 < len(lines) and ":contract:" in lines[number + 1]:
-            first = contract.line
+        if number + 1 < len(lines) and ":comment:" in lines[number + 1]:
+            first = comment
         print(f"\n{bold}{source.label}:{first}{plain}")
         for row in range(first, last + 1):
             if not csource.MARKER.match(source.lines[row - 1]):

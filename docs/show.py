@@ -2,7 +2,7 @@
 """Sphinx directives that show the module's real source, never a copy of it.
 
     .. show:: memslot.c gfn_to_hva          a whole function, or a named region
-       :contract:                           with the comment above it
+       :comment:                            with the comment above it
 
     .. head-comment:: memslot.h             what a file says about itself
     .. whole-file:: memslot.c               the file; listings link to its lines
@@ -52,13 +52,13 @@ class Show(SourceDirective):
     """One function or region."""
     required_arguments = 2
     final_argument_whitespace = True
-    option_spec = {"contract": directives.flag}
+    option_spec = {"comment": directives.flag}
 
     def content_of(self, path):
         source = csource.SourceFile(path)
-        kind, first, last, contract = source.find(self.arguments[1])
-        if "contract" in self.options and contract:
-            first = contract.line
+        kind, first, last, comment = source.find(self.arguments[1])
+        if "comment" in self.options:
+            first = comment
         lines = [line for line in source.lines[first - 1:last] if not csource.MARKER.match(line)]
         block = listing(lines, first, path)
         name = self.arguments[1] + ("()" if kind == "function" else "")

@@ -87,7 +87,7 @@ It weighs: :c:func:`thing_weigh`.
 .. show:: thing.c weighing
 
 .. show:: thing.c thing_drop
-   :contract:
+   :comment:
 
 It prints
 ---------
