@@ -28,3 +28,8 @@ endef
 
 $(eval $(call guest,words32,32,start words text,))
 $(eval $(call guest,words64,64,start words text,))
+
+PAGING := start trap cpu text tables paging paging-access paging-change paging-shape
+$(eval $(call guest,paging32,32,$(PAGING),-DLEVELS=2))
+$(eval $(call guest,pagingpae,32,$(PAGING),-DLEVELS=3))
+$(eval $(call guest,paging64,64,$(PAGING),-DLEVELS=4))
