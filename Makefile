@@ -29,7 +29,7 @@ SHELL       := /bin/sh
 MAKEFLAGS   += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-export KERNEL
+export KERNEL KERNEL_IMAGE KERNEL_BUILD NO_SETUP
 
 .DEFAULT_GOAL := help
 
@@ -41,7 +41,7 @@ help: ## this list
 # --- set-up: packages by the group, each group once -------------------------------
 
 $(STAMP)/%: code/boot/tools.py
-ifdef NO_SETUP
+ifneq ($(NO_SETUP),)
 	@mkdir -p $(@D) && touch $@
 else
 	@code/boot/python.sh && code/boot/setup.py $*

@@ -45,11 +45,11 @@ def count(text):
                 passed += int(match.group(good)) if good else 0
                 failed += int(match.group(bad)) if bad else 0
                 break
-    ran = re.search(r"^Ran (\d+) tests?", text, re.M)
+    ran = re.findall(r"^Ran (\d+) tests?", text, re.M)
     if ran:
         bad = sum(map(int, re.findall(r"(?:failures|errors)=(\d+)", text)))
         skipped = sum(map(int, re.findall(r"skipped=(\d+)", text)))
-        passed += max(int(ran.group(1)) - bad - skipped, 0)
+        passed += max(sum(map(int, ran)) - bad - skipped, 0)
         failed += bad + skipped  # a test that did not run has not passed
     return passed, failed
 
@@ -57,9 +57,11 @@ def count(text):
 def run(step):
     """Runs a step; returns (passed, failed)."""
     print(f"\n=== {step}", flush=True)
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     with open(LOGS / f"test-{step}.log", "wb") as log, subprocess.Popen(
             ["make", "--no-print-directory", step], cwd=ROOT, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         text = bytearray()
         while data := os.read(process.stdout.fileno(), 65536):
             text += data

@@ -282,6 +282,7 @@ class Judgement(unittest.TestCase):
                 ("[  PASSED  ] 5 test(s).\n[  FAILED  ] 2 test(s), listed below:\n", (5, 2)),
                 ("Ran 9 tests in 1s\n\nFAILED (failures=2, errors=1)\n", (6, 3)),
                 ("Ran 9 tests in 1s\n\nOK (skipped=1)\n", (8, 1)),
+                ("Ran 2 tests in 1s\nOK\nRan 3 tests in 1s\nFAILED (errors=1)\n", (4, 1)),
                 ("nothing\n", (0, 0))):
             with self.subTest(text):
                 self.assertEqual(runner.count(text), counts)
