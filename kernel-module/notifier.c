@@ -19,7 +19,10 @@
 #include "trace.h"
 
 /* >>> unmap_hva */
-/* Drop all sptes that map [start, end) of the process. A slot that is not mapped has no hva. */
+/*
+ * Drop all sptes that map [start, end) of the process, part of a page being all of
+ * it. A slot with no address yet is skipped: it is not mapped.
+ */
 static int unmap_hva(struct vm *vm, hva_t start, hva_t end)
 {
 	int i, n = 0;
@@ -29,7 +32,7 @@ static int unmap_hva(struct vm *vm, hva_t start, hva_t end)
 	for (i = 0; i < vm->memslots.used; i++) {
 		struct memslot *slot = &vm->memslots.slot[i];
 		hva_t slot_end = slot->userspace_addr + slot->npages * PAGE_SIZE;
-		hva_t from = max(start, slot->userspace_addr);
+		hva_t from = max(ALIGN_DOWN(start, PAGE_SIZE), slot->userspace_addr);
 		hva_t to = min(end, slot_end);
 		gfn_t gfn;
 
@@ -59,10 +62,6 @@ static void invalidate_range(struct mmu_notifier *mn, struct mm_struct *mm,
 {
 	struct vm *vm = mmu_notifier_to_vm(mn);
 	int n;
-
-	/* An unaligned end is a whole page to us. */
-	start = ALIGN_DOWN(start, PAGE_SIZE);
-	end = PAGE_ALIGN(end);
 
 	invalidate_begin(vm);
 	pause_here(PAUSE_INVALIDATE);

@@ -2,6 +2,8 @@
 /*
  * pause.c - the pause points' switch and the wait itself; see pause.h.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/debugfs.h>
 #include <linux/jiffies.h>
 #include <linux/sched.h>
@@ -16,19 +18,20 @@
 enum { PAUSE_OFF, PAUSE_ARMED, PAUSE_HELD };
 
 int pause_state[NR_PAUSE_POINTS];
-static int pause_timeouts[NR_PAUSE_POINTS];
 
-static const char *const pause_name[NR_PAUSE_POINTS] = {
-	[PAUSE_FAULT_WINDOW]	= "fault_window",
-	[PAUSE_INVALIDATE]	= "invalidate",
+static const struct {
+	const char *name;
+	bool may_sleep;		/* no spinlock is held there: let others have the CPU */
+} pause_points[NR_PAUSE_POINTS] = {
+	[PAUSE_FAULT_WINDOW]	= { "fault_window", true },
+	[PAUSE_INVALIDATE]	= { "invalidate", false },
 };
 
 /**
  * __pause_here() - the slow half of pause_here(): wait until released.
  * @point: which point this is.
  *
- * Context: any that allows spinning with interrupts on. Yields the CPU where
- * that is allowed.
+ * Context: any that allows spinning with interrupts on.
  */
 void __pause_here(enum pause_point point)
 {
@@ -39,15 +42,14 @@ void __pause_here(enum pause_point point)
 
 	while (READ_ONCE(pause_state[point]) == PAUSE_HELD) {
 		if (time_after(jiffies, limit)) {
-			pause_timeouts[point]++;
 			pr_warn("pause point %s: not released in %d s, going on\n",
-				pause_name[point], PAUSE_LIMIT / HZ);
+				pause_points[point].name, PAUSE_LIMIT / HZ);
 			WRITE_ONCE(pause_state[point], PAUSE_OFF);
 		}
 		if (fatal_signal_pending(current))
 			WRITE_ONCE(pause_state[point], PAUSE_OFF);
 		cpu_relax();
-		if (preemptible())
+		if (pause_points[point].may_sleep)
 			cond_resched();
 	}
 }
@@ -92,5 +94,5 @@ void pause_debugfs_init(struct dentry *parent)
 	int i;
 
 	for (i = 0; i < NR_PAUSE_POINTS; i++)
-		debugfs_create_file(pause_name[i], 0600, dir, &pause_state[i], &pause_fops);
+		debugfs_create_file(pause_points[i].name, 0600, dir, &pause_state[i], &pause_fops);
 }
