@@ -81,8 +81,14 @@ class Gate:
         for source in module:
             if source.path.suffix == ".h":
                 for item in source.items:
-                    if item.kind == "function" and not item.static and not item.stub:
-                        public.setdefault(item.name, (source, item))
+                    if item.kind != "function" or item.static or item.stub:
+                        continue
+                    if item.name in public:
+                        first = public[item.name]
+                        self.fault(source.path, item.first, f"{item.name}() is declared twice; "
+                                   f"the first is {first[0].label}:{first[1].first}")
+                    else:
+                        public[item.name] = (source, item)
         for source in module:
             for item in source.items:
                 if item.kind != "function" or item.static or item.stub or \

@@ -97,8 +97,14 @@ def convert(text):
             return "/**<" + "\n".join(rows) + "*/"
         return whole
 
-    return re.sub(r"\"(?:\\.|[^\"\\\n])*\"|/\*.*?\*/",
-                  lambda m: m.group() if m.group()[0] == '"' else comment(m), text, flags=re.S)
+    def piece(match):
+        if match.group().startswith("/*"):
+            return comment(match)
+        # Doxygen 1.9.4 prints 'union role role' as 'union role role role': show.py mends it.
+        return re.sub(r"^union (\w+)", r"union_\1", match.group())
+
+    return re.sub(r"\"(?:\\.|[^\"\\\n])*\"|/\*.*?\*/|\bunion \w+(?=\s+\**\w+\s*[,();])",
+                  piece, text, flags=re.S)
 
 
 if __name__ == "__main__":

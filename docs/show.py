@@ -9,6 +9,8 @@
 
 What is not there, or is there twice, is an error with the page's file and line.
 """
+import re
+
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
@@ -27,6 +29,7 @@ def listing(lines, first, path):
     block = nodes.literal_block(text, text)
     block["language"] = LEXER.get(path.suffix, "none")
     block["linenos"] = True
+    block["force"] = True       # assembly with cpp in it is neither the one nor the other
     block["highlight_args"] = {"linenostart": first}
     return block
 
@@ -131,10 +134,13 @@ def link_types(app, doctree):
                 continue
             if ours is None:
                 ours = struct_pages()
-            where = ours.get(ref["reftarget"])
+            name = re.sub("^union_", "", ref["reftarget"])      # see kerneldoc.py
+            if name != ref["reftarget"]:
+                ref.children = [nodes.Text(f"union {name}")]
+            where = ours.get(name)
             if where:
                 page = app.builder.get_relative_uri(app.env.docname, "api/" + where[0])
-                anchor = nodes.make_id(f"{where[1]} {ref['reftarget']}")
+                anchor = nodes.make_id(f"{where[1]} {name}")
                 ref.replace_self(nodes.reference("", "", *ref.children, internal=True,
                                                  refuri=f"{page}#{anchor}"))
             else:

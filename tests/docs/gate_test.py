@@ -216,6 +216,11 @@ class Contracts(Tree):
                     "void thing_drop(struct thing *thing);\nint thing_count(void);")
         self.fails("kernel-module/thing.h:16", r"thing_count\(\) is public and has no contract")
 
+    def test_declared_twice(self):
+        self.write("kernel-module/other.h", "void thing_drop(struct thing *thing);\n")
+        self.fails("kernel-module/thing.h:15", r"thing_drop\(\) is declared twice; the first is "
+                                               r"kernel-module/other\.h:1")
+
     def test_contract_in_the_header_suffices(self):
         self.change("kernel-module/thing.h", "void thing_drop(struct thing *thing);",
                     "void thing_drop(struct thing *thing);\n"
