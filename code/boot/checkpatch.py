@@ -31,6 +31,11 @@ IGNORED = (
         "PREFER_KERNEL_TYPES", "BIT_MACRO", "ARRAY_SIZE", "MINMAX", "CONST_READ_MOSTLY",
         "PREFER_DEFINED_ATTRIBUTE_MACRO", "STRLCPY", "CONSIDER_KSTRTO", "SSCANF_TO_KSTRTO",
         "ENOSYS", "DEVICE_ATTR_FUNCTIONS", "USLEEP_RANGE", "PREFER_FALLTHROUGH",
+        "EMBEDDED_FUNCTION_NAME",   # an instruction inside the function named after it
+    )),
+    (r"code/guests/", (
+        "VOLATILE",             # that a guest really touches memory is the point of it
+        "AVOID_EXTERNS",        # symbols that only the linker script or assembly defines
     )),
     (r"kernel-module/trace\.h", (   # the layout that all TRACE_EVENT headers share
         "OPEN_ENDED_LINE", "PARENTHESIS_ALIGNMENT",
