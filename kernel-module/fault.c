@@ -45,7 +45,6 @@ static int hva_to_pfn(hva_t hva, bool write, struct page **page)
 	return n < 0 ? n : -EFAULT;
 }
 
-/* >>> map_page */
 /* The meeting point: under mmu_lock, is all that was found still so? Then map it. */
 static int map_page(struct vcpu *vcpu, gva_t gva, struct found *found)
 {
@@ -74,9 +73,7 @@ static int map_page(struct vcpu *vcpu, gva_t gva, struct found *found)
 	stat_inc(vm, faults_fixed);
 	return FAULT_RESUME;
 }
-/* <<< map_page */
 
-/* >>> fault_walk */
 static int fault_walk(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
 {
 	struct found found = { .write = error_code & PFERR_WRITE };
@@ -124,7 +121,6 @@ static int fault_walk(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
 		put_page(found.page);
 	return ret;
 }
-/* <<< fault_walk */
 
 /**
  * page_fault() - the guest's door: a #PF exit.

@@ -18,7 +18,6 @@
 #include "tlb.h"
 #include "trace.h"
 
-/* >>> unmap_hva */
 /*
  * Drop all sptes that map [start, end) of the process, part of a page being all of
  * it. A slot with no address yet is skipped: it is not mapped.
@@ -44,14 +43,12 @@ static int unmap_hva(struct vm *vm, hva_t start, hva_t end)
 	}
 	return n;
 }
-/* <<< unmap_hva */
 
 static struct vm *mmu_notifier_to_vm(struct mmu_notifier *mn)
 {
 	return container_of(mn, struct vm, mmu_notifier);
 }
 
-/* >>> invalidate_range */
 /*
  * The kernel has cleared its entries for [start, end) and flushed the CPUs' TLBs.
  * Called under the page-table lock for a single page, so it must not sleep; the
@@ -78,9 +75,7 @@ static void invalidate_range(struct mmu_notifier *mn, struct mm_struct *mm,
 	atomic64_add(n, &vm->stats.sptes_unmapped);
 	trace_kvmswap_invalidate(vm, start, end, n);
 }
-/* <<< invalidate_range */
 
-/* >>> release */
 /*
  * The mm goes (exit, exec), or we unregister. No callback comes after this one,
  * so nothing may stay mapped and nothing may be mapped again.
@@ -94,7 +89,6 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 	zap_all_shadow_pages(vm);
 	spin_unlock(&vm->mmu_lock);
 }
-/* <<< release */
 
 static const struct mmu_notifier_ops notifier_ops = {
 	.invalidate_range	= invalidate_range,

@@ -329,7 +329,6 @@ static bool sync_entry(struct vcpu *vcpu, struct shadow_page *sp, int index)
 	return ok;
 }
 
-/* >>> sync_tree */
 /*
  * Compare all that hangs below @sp with the guest's tables. The depth is that of
  * the tables, at most four; a table that contains itself is visited once a level.
@@ -345,7 +344,6 @@ static void sync_tree(struct vcpu *vcpu, struct shadow_page *sp)
 		if (sync_entry(vcpu, sp, i) && sp->role.level > 1)
 			sync_tree(vcpu, child_page(sp->spt[i]));
 }
-/* <<< sync_tree */
 
 /* ---- roots ---- */
 

@@ -88,7 +88,6 @@ bool spte_allowed(union role role, u64 spte, u64 gpte)
 	return (access & ACC_WRITE) || (!role.wp && !(spte & SPTE_USER));
 }
 
-/* >>> set_spte */
 /**
  * set_spte() - map a page: make a leaf spte present.
  * @vcpu: whose caches to use.
@@ -130,9 +129,7 @@ void set_spte(struct vcpu *vcpu, struct memslot *slot, const struct guest_walk *
 		stat_inc(vm, pages_pinned);
 	trace_kvmswap_set_spte(vm, walk->gfn, sptep, spte);
 }
-/* <<< set_spte */
 
-/* >>> drop_spte */
 /**
  * drop_spte() - unmap a page: make a leaf spte not present.
  * @vm: the VM.
@@ -166,4 +163,3 @@ void drop_spte(struct vm *vm, u64 *sptep)
 		stat_dec(vm, pages_pinned);
 	}
 }
-/* <<< drop_spte */
