@@ -17,7 +17,7 @@ PACKAGES = {
     "build": ("make", "gcc", "libc6-dev", "python3", "xz-utils", "libelf1", "dwarves"),
     "vm": ("qemu-system-x86", "seabios", "busybox-static"),
     "test": ("libcmocka-dev", "sparse", "perl", "codespell", "unifdef"),
-    "docs": ("doxygen", "graphviz", "python3-sphinx", "python3-breathe", "furo"),
+    "docs": ("doxygen", "python3-sphinx", "python3-breathe", "furo"),
 }
 
 # What doctor asks: group, program, arguments that print its version, least version,
@@ -35,6 +35,5 @@ PROGRAMS = (
     ("test", "codespell", ("--version",), (2,), "codespell"),
     ("test", "unifdef", ("-V",), (2,), "unifdef"),
     ("docs", "doxygen", ("--version",), (1, 9), "doxygen"),
-    ("docs", "dot", ("-V",), (2,), "graphviz"),
     ("docs", "sphinx-build", ("--version",), (5,), "python3-sphinx"),
 )
