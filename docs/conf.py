@@ -20,6 +20,7 @@ c_id_attributes = ["__user", "__must_check", "noinline"]
 
 html_theme = "furo"
 html_title = "kvmswap"
-html_static_path = []
+html_static_path = ["style.css"]
+html_css_files = ["style.css"]
 html_copy_source = False
 html_show_sphinx = False
