@@ -20,7 +20,7 @@ PROGRAMS += $(BUILD)/bin/guest-run $(BUILD)/bin/kvmswap-run
 $(BUILD)/bin/guest-run: $(VMM_OUT)/guest-run.o $(LIBVMM)
 	$(CC) -o $@ $^ $(VMM_LDLIBS)
 
-$(BUILD)/bin/kvmswap-run: $(patsubst %,$(VMM_OUT)/%.o,run job monitor map torture) $(LIBVMM)
+$(BUILD)/bin/kvmswap-run: $(patsubst %,$(VMM_OUT)/%.o,run job watch sample summary map torture) $(LIBVMM)
 	$(CC) -o $@ $^ $(VMM_LDLIBS)
 
 -include $(wildcard $(VMM_OUT)/*.d)

@@ -233,8 +233,8 @@ int vmm_mode_bits(enum vmm_mode mode);
  * @entry: rip
  *
  * Writes the flat GDT at ABI_GDT, an empty IDT at ABI_IDT and, for a mode with
- * paging, tables at ABI_TABLES that identity-map the memory of slot 0 (the large
- * pages of a mode may map more). The stack pointer is that of vCPU n in abi.h;
+ * paging, tables at ABI_TABLES that identity-map all memory up to the end of the
+ * highest slot (the large pages of a mode may map more). The stack pointer is that of vCPU n in abi.h;
  * rdi holds n, rsi the address of the parameter block; other registers are 0.
  */
 void vmm_set_mode(struct vmm_vcpu *vcpu, enum vmm_mode mode, uint64_t entry);

@@ -127,6 +127,18 @@ static void set_segments(struct kvm_sregs *sregs, int bits)
 	sregs->idt.limit = bits == 16 ? 0x3ff : 0xfff;
 }
 
+/* The end of the guest's memory, in bytes. */
+static uint64_t memory_end(const struct vmm *vm)
+{
+	const struct vmm_slot *slot;
+	uint64_t end = 0;
+
+	for (slot = vm->slots; slot < vm->slots + VMM_MAX_SLOTS; slot++)
+		if (slot->used && slot->gpa + slot->size > end)
+			end = slot->gpa + slot->size;
+	return end;
+}
+
 void vmm_set_mode(struct vmm_vcpu *vcpu, enum vmm_mode mode, uint64_t entry)
 {
 	struct vmm *vm = vcpu->vm;
@@ -153,7 +165,7 @@ void vmm_set_mode(struct vmm_vcpu *vcpu, enum vmm_mode mode, uint64_t entry)
 		vmm_write_gdt(vm, ABI_GDT);
 	}
 	if (modes[mode].cr0 & CR0_PG)
-		sregs.cr3 = vmm_build_tables(vm, mode, vm->slots[0].size, ABI_TABLES,
+		sregs.cr3 = vmm_build_tables(vm, mode, memory_end(vm), ABI_TABLES,
 					     ABI_TABLES_END);
 	vmm_set_sregs(vcpu, &sregs);
 	vmm_set_regs(vcpu, &regs);

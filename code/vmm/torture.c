@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * torture.c - all that a host may do to the memory of a guest that runs: reclaim,
+ * throw away, fork, protect, merge, collapse, on random ranges from a printed seed.
+ * What loses data goes to the scratch slot alone, whose words the guest does not check.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "job.h"
+
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+#define PAGE		4096ul
+#define MAX_RANGE	512	/* pages */
+#define PAUSE_US	2000	/* between two operations */
+
+static const char *const names[TORTURE_OPS] = {
+	[TORTURE_PAGEOUT] = "pageout", [TORTURE_COLD] = "cold",
+	[TORTURE_DONTNEED] = "dontneed", [TORTURE_FREE] = "free",
+	[TORTURE_REPLACE] = "replace", [TORTURE_FORK] = "fork",
+	[TORTURE_MPROTECT] = "mprotect", [TORTURE_KSM] = "ksm", [TORTURE_THP] = "thp",
+	[TORTURE_COLLAPSE] = "collapse",
+};
+
+static struct {
+	struct job *job;
+	char *work, *scratch;		/* host addresses */
+	size_t work_pages, scratch_pages;
+	uint32_t random;
+	pthread_t thread;
+	bool stop;
+} torture;
+
+const char *torture_name(int op)
+{
+	return names[op];
+}
+
+static uint32_t next_random(uint32_t below)
+{
+	torture.random ^= torture.random << 13;
+	torture.random ^= torture.random >> 17;
+	torture.random ^= torture.random << 5;
+	return torture.random % below;
+}
+
+struct range {
+	char *start;
+	size_t size;
+};
+
+static struct range range_in(char *start, size_t pages)
+{
+	size_t want = 1 + next_random(MAX_RANGE < pages ? MAX_RANGE : pages);
+	size_t first = next_random(pages - want + 1);
+
+	return (struct range) { start + first * PAGE, want * PAGE };
+}
+
+static struct range work_range(void)
+{
+	return range_in(torture.work, torture.work_pages);
+}
+
+static struct range scratch_range(void)
+{
+	return range_in(torture.scratch, torture.scratch_pages);
+}
+
+/* An advice that a kernel without the feature refuses; that is no failure. */
+static bool advise(struct range range, int advice)
+{
+	return !madvise(range.start, range.size, advice);
+}
+
+/* A child that writes to its copy of some pages: the parent's must not change. */
+static bool do_fork(void)
+{
+	struct range range = work_range();
+	pid_t pid = fork();
+	size_t i;
+
+	if (pid < 0)
+		return false;
+	if (!pid) {
+		for (i = 0; i < range.size && i < 64 * PAGE; i += PAGE)
+			memset(range.start + i, 0x5a, 64);
+		_exit(0);
+	}
+	return waitpid(pid, NULL, 0) == pid;
+}
+
+static bool do_mprotect(void)
+{
+	struct range range = work_range();
+
+	if (mprotect(range.start, range.size, next_random(2) ? PROT_NONE : PROT_READ))
+		return false;
+	usleep(next_random(3000));
+	if (mprotect(range.start, range.size, PROT_READ | PROT_WRITE))
+		vmm_die("mprotect back %zu bytes at %p", range.size, range.start);
+	return true;
+}
+
+/* Fresh pages in the place of old ones: munmap and mmap in one. */
+static bool do_replace(void)
+{
+	struct range range = scratch_range();
+	void *got = mmap(range.start, range.size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (got == MAP_FAILED)
+		vmm_die("mmap %zu bytes again at %p", range.size, range.start);
+	return true;
+}
+
+static bool do_op(enum torture_op op)
+{
+	switch (op) {
+	case TORTURE_PAGEOUT:
+		return advise(work_range(), MADV_PAGEOUT);
+	case TORTURE_COLD:
+		return advise(work_range(), MADV_COLD);
+	case TORTURE_DONTNEED:
+		return advise(scratch_range(), MADV_DONTNEED);
+	case TORTURE_FREE:
+		return advise(scratch_range(), MADV_FREE);
+	case TORTURE_REPLACE:
+		return do_replace();
+	case TORTURE_FORK:
+		return do_fork();
+	case TORTURE_MPROTECT:
+		return do_mprotect();
+	case TORTURE_KSM:
+		return advise(next_random(2) ? work_range() : scratch_range(),
+			      next_random(4) ? MADV_MERGEABLE : MADV_UNMERGEABLE);
+	case TORTURE_THP:
+		return advise(next_random(2) ? work_range() : scratch_range(),
+			      next_random(2) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	case TORTURE_COLLAPSE:
+		return advise(work_range(), MADV_COLLAPSE);
+	default:
+		return false;
+	}
+}
+
+static void *torture_main(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&torture.stop, __ATOMIC_ACQUIRE)) {
+		enum torture_op op = next_random(TORTURE_OPS);
+
+		if (do_op(op))
+			torture.job->torture[op]++;
+		usleep(next_random(PAUSE_US));
+	}
+	return NULL;
+}
+
+/* Make KSM and khugepaged busy; where a kernel has none, the test goes without. */
+static void stir(void)
+{
+	proc_write("/sys/kernel/mm/ksm/pages_to_scan", "500");
+	proc_write("/sys/kernel/mm/ksm/sleep_millisecs", "50");
+	proc_write("/sys/kernel/mm/ksm/run", "1");
+	proc_write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+	proc_write("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "200");
+	proc_write("/sys/kernel/mm/transparent_hugepage/khugepaged/alloc_sleep_millisecs", "200");
+}
+
+void torture_start(struct job *job, struct vmm *vm)
+{
+	torture.job = job;
+	torture.work = vmm_hva(vm, ABI_FREE, job->config.memory - ABI_FREE);
+	torture.work_pages = (job->config.memory - ABI_FREE) / PAGE;
+	torture.scratch = vmm_hva(vm, job->config.memory, job->config.scratch);
+	torture.scratch_pages = job->config.scratch / PAGE;
+	torture.random = job->config.seed * 2654435761u | 1;
+	stir();
+	errno = pthread_create(&torture.thread, NULL, torture_main, NULL);
+	if (errno)
+		vmm_die("a thread that tortures");
+}
+
+void torture_stop(void)
+{
+	__atomic_store_n(&torture.stop, true, __ATOMIC_RELEASE);
+	pthread_join(torture.thread, NULL);
+	proc_write("/sys/kernel/mm/ksm/run", "0");
+}
