@@ -107,8 +107,8 @@ diffN: ## N = 1 to 5: what chapter N adds to the module
 chapterN diffN:
 	@echo "put a number in the place of N, for example: make $(subst N,3,$@)"; false
 
-shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the module and all programs
-	@$(BOOT) --name shell --chapter $(CHAPTER) --swap 256 --tty \
+shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the module and all programs (GDB=1: wait for GDB)
+	@$(BOOT) --name shell --chapter $(CHAPTER) --swap 256 --tty $(if $(GDB),--gdb) \
 		--file code/boot/profile:/etc/profile -- 'sh -l; true'
 
 # --- checks ------------------------------------------------------------------------

@@ -25,7 +25,8 @@ import time
 
 from console import Console
 
-GRACE = 4  # seconds that a kernel gets to finish its report, or to power off
+GRACE = 4  # seconds that a broken kernel gets to finish its report
+POWER_OFF = 30  # seconds that a sound one gets to power off
 ESCAPE = b"\x1d"  # Ctrl-] ends the VM from its own terminal
 
 
@@ -123,17 +124,17 @@ class Machine:
         try:
             while any(name != "keys" for name in
                       (key.data for key in self.selector.get_map().values())):
-                busy = self._turn()
-                self._watch(start, busy)
+                self._turn()
+                self._watch(start)
             self.process.wait(GRACE)
         except subprocess.TimeoutExpired:
-            pass  # killed below; the verdict needs only the channels
+            raise Failure("QEMU closed its channels, but goes on") from None
         finally:
             self.stop()
         return self._verdict()
 
     def _turn(self):
-        """Moves what the channels hold; says whether the command printed."""
+        """Moves what the channels hold."""
         busy = False
         for key, _ in self.selector.select(0.1):
             if key.data == "keys":
@@ -167,8 +168,13 @@ class Machine:
         if match and not busy and not self.acknowledged:
             self.acknowledged = True  # all output is here: the VM may power off
             self.ended = time.monotonic()
-            self.channels["status"].send(b"seen\n")
-        return busy
+            self._send("status", b"seen\n")
+
+    def _send(self, name, data):
+        try:
+            self.channels[name].send(data)
+        except OSError:
+            pass  # QEMU is gone, or a program does not read what is typed
 
     def _keys(self):
         data = os.read(0, 1024)
@@ -177,19 +183,16 @@ class Machine:
         elif ESCAPE in data:
             raise KeyboardInterrupt
         else:
-            try:
-                self.channels["tty"].send(data)
-            except BlockingIOError:
-                pass  # a terminal drops what is typed at a program that does not read
+            self._send("tty", data)
 
-    def _watch(self, start, busy):
+    def _watch(self, start):
         now = time.monotonic()
         if self.console.splats and self.splat_time is None:
             self.splat_time = now
-        if self.splat_time and now - self.splat_time > GRACE and not busy:
+        if self.splat_time and now - self.splat_time > GRACE:
             self.process.kill()
-        if self.acknowledged and now - self.ended > GRACE:
-            self.process.kill()
+        if self.acknowledged and now - self.ended > POWER_OFF:
+            raise Failure(f"the command ended, but the VM is not off after {POWER_OFF} s")
         if self.silence and now - self.heard > self.silence:
             raise Failure(f"the VM hung: it printed nothing for {self.silence:g} s")
         if self.total and now - start > self.total:
