@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mov_cr.c - chapter 0: MOV from and to control and debug registers, and the
+ * instructions that are CR0 under another name: CLTS, SMSW and LMSW.
+ *
+ * You come here from exit.c; emulate.c reads the instruction, cr.c has the
+ * registers.
+ */
+#include <asm/trapnr.h>
+
+#include "emulate.h"
+#include "event.h"
+#include "svm.h"
+#include "vcpu.h"
+#include "walk.h"
+
+static int write_cr(struct vcpu *vcpu, int cr, u64 value)
+{
+	switch (cr) {
+	case 0:
+		return set_cr0(vcpu, value);
+	case 3:
+		return set_cr3(vcpu, value);
+	case 4:
+		return set_cr4(vcpu, value);
+	default:
+		return set_cr8(vcpu, value);
+	}
+}
+
+static u64 read_cr(struct vcpu *vcpu, int cr)
+{
+	switch (cr) {
+	case 0:
+		return vcpu->cr0;
+	case 3:
+		return vcpu->cr3;
+	case 4:
+		return vcpu->cr4;
+	default:
+		return vcpu->cr8;
+	}
+}
+
+/* Read or write the 16-bit operand of SMSW and LMSW: a register or memory. */
+static int access_msw(struct vcpu *vcpu, const struct insn *insn, u16 *msw, bool write)
+{
+	u32 access = user_access(vcpu);
+	struct guest_fault fault;
+	u64 offset;
+	gva_t gva;
+	int r;
+
+	if (!insn->has_memory) {
+		if (write)
+			insn_write_reg(insn, vcpu->regs, insn->rm, insn->operand_size, vcpu->cr0);
+		else
+			*msw = vcpu->regs[insn->rm];
+		return 0;
+	}
+	offset = insn_address(insn, vcpu->regs, insn_next_rip(vcpu, insn));
+	if (!check_segment(vcpu, insn->segment, offset, sizeof(*msw), write))
+		return 1;
+	gva = segment_address(vcpu, insn->segment, offset);
+	if (write)
+		r = write_guest_virt(vcpu, gva, msw, sizeof(*msw), access | PFERR_WRITE, &fault);
+	else
+		r = read_guest_virt(vcpu, gva, msw, sizeof(*msw), access, &fault);
+	if (r == 1)
+		inject_page_fault(vcpu, &fault);
+	return r;
+}
+
+static int emulate_smsw(struct vcpu *vcpu, const struct insn *insn)
+{
+	u16 msw = vcpu->cr0;
+	int r = access_msw(vcpu, insn, &msw, true);
+
+	if (r < 0)
+		return emulation_failure(vcpu, insn);
+	if (!r)
+		advance_rip(vcpu, insn_next_rip(vcpu, insn));
+	return 1;
+}
+
+/* LMSW sets PE, MP, EM and TS, but cannot clear PE. */
+static int emulate_lmsw(struct vcpu *vcpu, const struct insn *insn)
+{
+	u16 msw;
+	int r = access_msw(vcpu, insn, &msw, false);
+
+	if (r < 0)
+		return emulation_failure(vcpu, insn);
+	if (r > 0)
+		return 1;
+	if (set_cr0(vcpu, (vcpu->cr0 & ~0xeUL) | (msw & 0xf)))
+		return inject_gp(vcpu);
+	advance_rip(vcpu, insn_next_rip(vcpu, insn));
+	return 1;
+}
+
+/* User space, which has the interrupt controller, must hear of a lower priority. */
+static int tell_tpr(struct vcpu *vcpu, unsigned long old_cr8)
+{
+	if (vcpu->cr8 >= old_cr8)
+		return 1;
+	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
+	return 0;
+}
+
+/**
+ * emulate_mov_cr() - MOV from and to CR0, CR3, CR4 and CR8; CLTS, SMSW, LMSW.
+ * @vcpu: the vCPU.
+ *
+ * LOCK MOV CR0 is CR8, the only way to it outside 64-bit mode.
+ *
+ * Context: vcpu->mutex held, slots_lock not; may sleep.
+ * Return: 1, 0 or a negative errno, as emulate.h says.
+ */
+int emulate_mov_cr(struct vcpu *vcpu)
+{
+	u32 code = vcpu->svm->vmcb->control.exit_code;
+	bool write = code >= SVM_EXIT_WRITE_CR0;
+	int cr = code - (write ? SVM_EXIT_WRITE_CR0 : SVM_EXIT_READ_CR0);
+	unsigned long old_cr8 = vcpu->cr8;
+	struct insn insn;
+	int r;
+
+	r = fetch_insn(vcpu, &insn);
+	if (r)
+		return fetch_failed(vcpu, &insn, r);
+	if (!insn.two_byte)
+		return insn_changed(vcpu, &insn);
+	if (insn.opcode == 0x01 && (insn.reg & 7) == 4 && cr == 0 && !write)
+		return emulate_smsw(vcpu, &insn);
+	if (insn.opcode == 0x01 && (insn.reg & 7) == 6 && cr == 0 && write)
+		return emulate_lmsw(vcpu, &insn);
+	if (insn.opcode == 0x06 && cr == 0 && write) {
+		vcpu->cr0 &= ~X86_CR0_TS;
+		advance_rip(vcpu, insn_next_rip(vcpu, &insn));
+		return 1;
+	}
+	if (insn.opcode != (write ? 0x22 : 0x20) || (insn.reg | (insn.lock ? 8 : 0)) != cr)
+		return insn_changed(vcpu, &insn);
+
+	if (!write)
+		insn_write_reg(&insn, vcpu->regs, insn.rm, insn.operand_size, read_cr(vcpu, cr));
+	else if (write_cr(vcpu, cr, insn_read_reg(&insn, vcpu->regs, insn.rm, insn.operand_size)))
+		return inject_gp(vcpu);
+	advance_rip(vcpu, insn_next_rip(vcpu, &insn));
+	return cr == 8 && write ? tell_tpr(vcpu, old_cr8) : 1;
+}
+
+/**
+ * emulate_mov_dr() - MOV from and to a debug register.
+ * @vcpu: the vCPU.
+ *
+ * Context: vcpu->mutex held, slots_lock not; may sleep.
+ * Return: 1, 0 or a negative errno, as emulate.h says.
+ * Source: AMD manual, "Debug Registers".
+ */
+int emulate_mov_dr(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->svm;
+	u32 code = svm->vmcb->control.exit_code;
+	bool write = code >= SVM_EXIT_WRITE_DR0;
+	int dr = code - (write ? SVM_EXIT_WRITE_DR0 : SVM_EXIT_READ_DR0);
+	unsigned long *reg;
+	struct insn insn;
+	u64 value;
+	int r;
+
+	r = fetch_insn(vcpu, &insn);
+	if (r)
+		return fetch_failed(vcpu, &insn, r);
+	if (!insn.two_byte || insn.opcode != (write ? 0x23 : 0x21) || insn.reg != dr)
+		return insn_changed(vcpu, &insn);
+
+	if ((dr == 4 || dr == 5) && (vcpu->cr4 & X86_CR4_DE)) {
+		queue_exception(vcpu, X86_TRAP_UD);
+		return 1;
+	}
+	if (svm->dr7 & DR7_GD) {
+		queue_debug_exception(vcpu, DR6_BD);
+		return 1;
+	}
+	if (dr < 4)
+		reg = &svm->dr[dr];
+	else
+		reg = dr & 1 ? &svm->dr7 : &svm->dr6;
+	if (!write) {
+		insn_write_reg(&insn, vcpu->regs, insn.rm, insn.operand_size, *reg);
+	} else {
+		value = insn_read_reg(&insn, vcpu->regs, insn.rm, insn.operand_size);
+		if (dr >= 4 && value >> 32)
+			return inject_gp(vcpu);
+		if (reg == &svm->dr6)
+			value = (value & (DR_TRAP_BITS | DR6_BD | DR6_BS | DR6_BT)) | DR6_RESERVED;
+		else if (reg == &svm->dr7)
+			value = (value & DR7_VALID) | DR7_FIXED_1;
+		*reg = value;
+	}
+	advance_rip(vcpu, insn_next_rip(vcpu, &insn));
+	return 1;
+}
