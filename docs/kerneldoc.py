@@ -14,14 +14,12 @@ The authors write one style, the kernel's:
      * Source: mainline's virt/kvm/kvm_main.c.
      */
 
-and a plain comment behind each field of a struct. Line numbers stay what they
-are. Usage: kerneldoc.py FILE > what Doxygen reads.
+Line numbers stay what they are. Structs need nothing: pages show them as they stand.
+Usage: kerneldoc.py FILE > what Doxygen reads.
 """
 import re
 import sys
 from pathlib import Path
-
-from csource import blank
 
 SECTIONS = {"Context": "@context", "Return": "@return", "Source": "@source", "Note": "@note"}
 
@@ -64,45 +62,17 @@ def convert_comment(comment):
     return "/**" + "\n".join(out) + " */"
 
 
-def struct_bodies(code):
-    """Where the braces of a struct, union or enum are, in blanked code."""
-    inside = []
-    stack = []
-    for pos, char in enumerate(code):
-        if char == "{":
-            head = code[max(code.rfind(mark, 0, pos) for mark in ";}{") + 1:pos]
-            stack.append((pos, bool(re.search(r"\b(struct|union|enum)\b[\w\s]*$", head))))
-        elif char == "}" and stack:
-            start, struct = stack.pop()
-            if struct:
-                inside.append((start, pos))
-    return inside
+def piece(match):
+    """What convert() finds: a string, a comment, or the type of a parameter."""
+    text = match.group()
+    if text.startswith("/**") and text != "/**/":
+        return convert_comment(text)
+    # Doxygen 1.9.4 prints 'union role role' as 'union role role role': show.py mends it.
+    return re.sub(r"^union (\w+)", r"union_\1", text)
 
 
 def convert(text):
     """A whole file."""
-    code = blank(text)
-    bodies = struct_bodies(code)
-
-    def comment(match):
-        whole = match.group()
-        if whole.startswith("/**") and whole != "/**/":
-            return convert_comment(whole)
-        start = match.start()
-        line = code[code.rfind("\n", 0, start) + 1:start].rstrip()
-        if line.endswith((";", ",")) and any(a < start < b for a, b in bodies):
-            rows = [re.sub(r"^([ \t]*\*?[ \t]*)(.*)$",
-                           lambda row: row.group(1) + escape(row.group(2)), row)
-                    for row in whole[2:-2].split("\n")]
-            return "/**<" + "\n".join(rows) + "*/"
-        return whole
-
-    def piece(match):
-        if match.group().startswith("/*"):
-            return comment(match)
-        # Doxygen 1.9.4 prints 'union role role' as 'union role role role': show.py mends it.
-        return re.sub(r"^union (\w+)", r"union_\1", match.group())
-
     return re.sub(r"\"(?:\\.|[^\"\\\n])*\"|/\*.*?\*/|\bunion \w+(?=\s+\**\w+\s*[,();])",
                   piece, text, flags=re.S)
 

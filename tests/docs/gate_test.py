@@ -109,7 +109,8 @@ class Tree(unittest.TestCase):
             (self.root / part).mkdir(parents=True)
             for path in (ROOT / part).glob("*.py"):
                 shutil.copy(path, self.root / part)
-        shutil.copy(ROOT / "docs" / "Doxyfile", self.root / "docs")
+        for name in ("Doxyfile", "style.css"):
+            shutil.copy(ROOT / "docs" / name, self.root / "docs")
         self.write("kernel-module/thing.h", HEADER)
         self.write("kernel-module/thing.c", SOURCE)
         self.write("chapters/00-thing/page.rst", PAGE)
