@@ -290,6 +290,7 @@ int decode_insn(struct insn *insn, const u8 *bytes, unsigned int n, enum insn_mo
  * size_mask() - the bits of an operand.
  * @size: of the operand in bytes: 1, 2, 4 or 8.
  *
+ * Context: any.
  * Return: a mask.
  */
 u64 size_mask(u8 size)
@@ -303,6 +304,7 @@ u64 size_mask(u8 size)
  * @regs: the general registers, by enum vcpu_reg.
  * @next_rip: the address of the instruction behind it.
  *
+ * Context: any.
  * Return: the offset into the segment, in bytes.
  */
 u64 insn_address(const struct insn *insn, const unsigned long *regs, u64 next_rip)
@@ -331,6 +333,7 @@ static bool is_high_byte(const struct insn *insn, u8 reg, u8 size)
  * @reg: as it stands in insn->reg or insn->rm.
  * @size: of the operand in bytes.
  *
+ * Context: any.
  * Return: the value, zero-extended.
  */
 u64 insn_read_reg(const struct insn *insn, const unsigned long *regs, u8 reg, u8 size)
@@ -345,6 +348,8 @@ u64 insn_read_reg(const struct insn *insn, const unsigned long *regs, u8 reg, u8
  * @reg: the register.
  * @size: of the part in bytes; 4 clears the upper half, 1 and 2 leave the rest.
  * @value: what to write; its upper bits are ignored.
+ *
+ * Context: any.
  */
 void write_sized(unsigned long *reg, u8 size, u64 value)
 {
@@ -363,6 +368,8 @@ void write_sized(unsigned long *reg, u8 size, u64 value)
  * @reg: as it stands in insn->reg or insn->rm.
  * @size: of the operand in bytes.
  * @value: what to write; its upper bits are ignored.
+ *
+ * Context: any.
  */
 void insn_write_reg(const struct insn *insn, unsigned long *regs, u8 reg, u8 size, u64 value)
 {

@@ -70,7 +70,6 @@ static int exit_unmapped(struct vcpu *vcpu, gva_t gva, u32 error_code)
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, ndata, data);
 }
 
-/* region: page-fault-exit */
 static int handle_page_fault(struct vcpu *vcpu)
 {
 	struct vmcb_control_area *control = &vcpu->svm->vmcb->control;
@@ -91,7 +90,6 @@ static int handle_page_fault(struct vcpu *vcpu)
 		return r;
 	}
 }
-/* endregion: page-fault-exit */
 
 /* The guest's own #DB and #AC: intercepted only so that they cannot loop in hardware. */
 static int handle_debug(struct vcpu *vcpu)

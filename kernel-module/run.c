@@ -50,7 +50,6 @@ static bool must_back_out(struct vcpu *vcpu)
 	return READ_ONCE(vcpu->requests) || signal_pending(current) || need_resched();
 }
 
-/* region: enter-guest */
 /*
  * One trip into the guest. The order is the whole point: first say that we are
  * in guest mode, then look for requests; whoever makes one sets it first and looks at
@@ -76,8 +75,6 @@ static enum entry enter_guest(struct vcpu *vcpu)
 	preempt_enable();
 	return entry;
 }
-
-/* endregion: enter-guest */
 
 static bool window_wanted(struct vcpu *vcpu)
 {
