@@ -19,6 +19,9 @@ MODULE = "kernel-module"
 # A region is what stands between these two lines, in any language's comment.
 MARKER = re.compile(r"^[ \t]*(?:/\*|#|//)[ \t]*(>>>|<<<)[ \t]*([\w.-]*)[ \t]*(?:\*/)?[ \t]*$")
 
+# The same in other projects' styles: it would be no marker here, so say so.
+OTHER_MARKER = re.compile(r"^[ \t]*(?:/\*|#|//)[ \t]*(?:end)?region\b[ \t:]+[\w.-]+[ \t]*(?:\*/)?$", re.I)
+
 # Words that look like a function's name, before a parenthesis, and are none.
 NOT_A_NAME = {
     "__acquires", "__releases", "__must_hold", "__attribute__", "__printf",
@@ -193,6 +196,9 @@ class SourceFile:
         opened = {}
         for number, line in enumerate(self.lines, 1):
             marker = MARKER.match(line)
+            if OTHER_MARKER.match(line):
+                raise self.error(number, "a region is written /* >>> name */ ... /* <<< name */; "
+                                         "a whole function needs none")
             if not marker:
                 continue
             self.markers += 1

@@ -201,6 +201,12 @@ class Regions(Tree):
         self.change("kernel-module/thing.c", "\t/* >>> weighing */\n", "")
         self.assertRegex(self.call("gate.py").stderr, "'weighing' ends here and begins nowhere")
 
+    def test_other_style_of_region(self):
+        self.change("kernel-module/thing.c", "/* >>> weighing */", "/* region: weighing */")
+        run = self.call("gate.py")
+        self.assertRegex(run.stderr, r"thing\.c:20: a region is written /\* >>> name \*/")
+        self.assertEqual(run.returncode, 1)
+
     def test_too_many_markers(self):
         self.change("kernel-module/thing.c", "/* filler */\n" * 100, "")
         self.fails("kernel-module:1", "lines are region markers")
