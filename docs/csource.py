@@ -20,7 +20,7 @@ MODULE = "kernel-module"
 MARKER = re.compile(r"^[ \t]*(?:/\*|#|//)[ \t]*(>>>|<<<)[ \t]*([\w.-]*)[ \t]*(?:\*/)?[ \t]*$")
 
 # The same in other projects' styles: it would be no marker here, so say so.
-OTHER_MARKER = re.compile(r"^[ \t]*(?:/\*|#|//)[ \t]*(?:end)?region\b[ \t:]+[\w.-]+[ \t]*(?:\*/)?$", re.I)
+OTHER_MARKER = re.compile(r"^[ \t]*(?:/\*|//)[ \t]*(?:end)?region\b[ \t:]+[\w.-]+[ \t]*(?:\*/)?$")
 
 # Words that look like a function's name, before a parenthesis, and are none.
 NOT_A_NAME = {
