@@ -30,6 +30,8 @@ static void add_slot(struct job *job, struct vmm *vm, uint64_t gpa, size_t size)
 {
 	struct vmm_slot *slot = vmm_add_memory(vm, gpa, size);
 
+	/* page by page, as it is to be swapped; a kernel without THP refuses and may */
+	madvise(slot->hva, size, MADV_NOHUGEPAGE);
 	job->slots[job->nr_slots].gpa = gpa;
 	job->slots[job->nr_slots].hva = (uintptr_t)slot->hva;
 	job->slots[job->nr_slots++].size = size;

@@ -146,7 +146,7 @@ int main(int argc, char **argv)
 		job->config.scratch = 4 * MEBI;
 
 	printf("%s: %zu MiB, %d vCPUs, %u passes, seed %u\n", vmm_device(job->config.device),
-	       job->config.memory / MEBI, job->config.vcpus, job->config.passes,
+	       job->config.memory >> 20, job->config.vcpus, job->config.passes,
 	       job->config.seed);
 	if (job->config.limit) {
 		cgroup_check_swap(job->config.memory);
