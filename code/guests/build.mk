@@ -33,3 +33,9 @@ PAGING := start trap cpu text tables paging paging-access paging-change paging-s
 $(eval $(call guest,paging32,32,$(PAGING),-DLEVELS=2))
 $(eval $(call guest,pagingpae,32,$(PAGING),-DLEVELS=3))
 $(eval $(call guest,paging64,64,$(PAGING),-DLEVELS=4))
+
+$(eval $(call guest,real16,16,start real text,))
+$(eval $(call guest,climb,32,climb,))
+$(eval $(call guest,mmio32,32,start trap cpu text mmio,))
+$(eval $(call guest,mmiopae,32,start trap cpu text tables mmio,-DLEVELS=3))
+$(eval $(call guest,mmio64,64,start trap cpu text tables mmio,-DLEVELS=4))
