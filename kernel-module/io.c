@@ -279,9 +279,9 @@ int emulate_mmio(struct vcpu *vcpu, gva_t gva, gpa_t gpa, u32 error_code)
 	struct pending_io *io = &vcpu->svm->io;
 	struct kvm_run *run = vcpu->run;
 	struct insn *insn = &io->insn;
+	u64 offset, value;
 	gva_t operand;
 	bool write;
-	u64 value;
 	int r;
 
 	r = fetch_insn(vcpu, insn);
@@ -295,12 +295,15 @@ int emulate_mmio(struct vcpu *vcpu, gva_t gva, gpa_t gpa, u32 error_code)
 	io->rip = vcpu->rip;
 	io->next_rip = insn_next_rip(vcpu, insn);
 	io->sign_extend = insn->two_byte && insn->opcode >= 0xbe;
-	operand = segment_address(vcpu, insn->segment,
-				  insn_address(insn, vcpu->regs, io->next_rip));
+	offset = insn_address(insn, vcpu->regs, io->next_rip);
+	operand = segment_address(vcpu, insn->segment, offset);
 	if (offset_in_page(operand) + io->size > PAGE_SIZE)
 		return emulation_failure(vcpu, insn);
 	if (operand != gva || write != !!(error_code & PFERR_WRITE))
 		return insn_changed(vcpu, insn);
+	/* A processor checks this before it looks at the page; QEMU's does not. */
+	if (!check_segment(vcpu, insn->segment, offset, io->size, write))
+		return 1;
 
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = gpa;
