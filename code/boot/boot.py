@@ -70,8 +70,8 @@ def parse(argv):
         help="seconds without a word that count as a hang (60; 0 is never)")
     add("--timeout", type=float, metavar="S", help="seconds in all (600; 0 is no limit)")
     add("--append", action="append", default=[], help="more of a kernel command line")
-    add("--gdb", action="store_true",
-        help="listen for GDB on localhost:1234, wait for it, no watchdog")
+    add("--gdb", type=int, nargs="?", const=1234, metavar="PORT",
+        help="listen for GDB on this port (1234) and wait for it; no watchdog")
     add("--qemu-arg", action="append", default=[], metavar="ARG",
         help="one more argument for QEMU (write --qemu-arg=-S)")
     add("command", nargs=argparse.REMAINDER)
@@ -141,8 +141,9 @@ def qemu(options, image, disk):
         out += ["-drive", f"if=none,id=swap,format=raw,cache=unsafe,file={disk}",
                 "-device", "virtio-blk-pci,drive=swap"]
     if options.gdb:
-        out += ["-s", "-S"]
-        say("gdb: waiting; in another terminal: gdb -ex 'target remote :1234'")
+        out += ["-gdb", f"tcp:localhost:{options.gdb}", "-S"]
+        say("gdb: waiting; in another terminal: "
+            f"gdb -ex 'target remote localhost:{options.gdb}'")
     return out + options.qemu_arg
 
 
