@@ -358,7 +358,7 @@ class SourceFile:
         if not found:
             names = sorted({r.name for r in self.regions} |
                            {i.name for i in self.items if i.defined and not i.stub})
-            raise SourceError(f"{self.label} has no region or function '{name}'; "
+            raise SourceError(f"{self.label} has no {kind or 'region or function'} '{word}'; "
                               f"it has: {', '.join(names) or 'none'}")
         if len(found) > 1:
             places = ", ".join(f"{self.label}:{f[1]}" for f in found)

@@ -10,6 +10,7 @@
  5. No more than 3 lines in a hundred are region markers.
  6. A chapter's sample (what a real run printed, shown by the page) is such as its
     'expected' wants it, so that text and demo cannot part.
+ 7. Where a demo says in which function something happened, that function is there.
 
 Needs nothing but Python. Usage: gate.py [ROOT]; prints file:line of each fault.
 """
@@ -167,7 +168,7 @@ class Gate:
 
     def check_samples(self):
         """Rule 6."""
-        for sample in sorted(self.root.glob("chapters/*/sample")):
+        for sample in sorted(self.root.glob("chapters/*/sample.txt")):
             expected = sample.parent / "expected"
             if not expected.is_file():
                 self.fault(sample, 1, "a sample, and no 'expected' beside it")
@@ -179,7 +180,30 @@ class Gate:
                 self.fault(sample, 1, "not what 'expected' wants: run the chapter, and keep what "
                            f"it prints; first difference: {sign} {text}")
 
-    RULES = (check_shown, check_contracts, check_names, check_markers, check_samples)
+    def check_places(self):
+        """Rule 7: code("memslot.c change_slot(), delete_slot()") in a demo."""
+        for path, source in self.files.items():
+            if (self.root / "chapters") not in path.parents:
+                continue
+            for number, line in enumerate(source.lines, 1):
+                for place in re.findall(r'\bcode\("([^"]*)"\)', line):
+                    self.check_place(path, number, place)
+
+    def check_place(self, demo, number, place):
+        source = None
+        for name, call in re.findall(r"([\w-]+\.[chS])\b|(\w+)\(\)", place):
+            try:
+                if name:
+                    path = locate(name, self.root)
+                    source = self.files.get(path) or SourceFile(path, self.root)
+                elif not source:
+                    self.fault(demo, number, f"in which file is {call}()?")
+                else:
+                    source.find("function " + call)
+            except SourceError as error:
+                self.fault(demo, number, error)
+
+    RULES = (check_shown, check_contracts, check_names, check_markers, check_samples, check_places)
 
     def run(self):
         """All faults; also how many rules hold and how many do not."""

@@ -92,7 +92,7 @@ It weighs: :c:func:`thing_weigh`.
 It prints
 ---------
 
-.. literalinclude:: sample
+.. literalinclude:: sample.txt
 """
 
 NAMES = '"seed #v6","kvmswap","mainline 6.12"\n"weigh","``thing_weigh``","weigh()"\n'
@@ -115,7 +115,7 @@ class Tree(unittest.TestCase):
         self.write("kernel-module/thing.c", SOURCE)
         self.write("chapters/00-thing/page.rst", PAGE)
         self.write("chapters/00-thing/expected", "weight: [0-9]+ g\n...\ndone\n")
-        self.write("chapters/00-thing/sample", "weight: 12 g\nand so on\ndone\n")
+        self.write("chapters/00-thing/sample.txt", "weight: 12 g\nand so on\ndone\n")
         self.write("docs/names.csv", NAMES)
         self.write("docs/index.rst", "Things\n======\n\n.. toctree::\n   :glob:\n\n"
                                      "   chapters/*/page\n   api/*\n")
@@ -142,7 +142,7 @@ class Tree(unittest.TestCase):
     def passes(self):
         run = self.call("gate.py")
         self.assertEqual((run.returncode, run.stderr), (0, ""))
-        self.assertRegex(run.stdout, r"\b5 passed, 0 failed")
+        self.assertRegex(run.stdout, r"\b6 passed, 0 failed")
 
     def fails(self, where, text, times=1):
         run = self.call("gate.py")
@@ -266,8 +266,17 @@ class Text(Tree):
         self.fails("docs/names.csv:2", "'filler' is nowhere in kernel-module/")
 
     def test_sample_that_no_run_prints(self):
-        self.change("chapters/00-thing/sample", "12 g", "12 kg")
-        self.fails("chapters/00-thing/sample:1", "not what 'expected' wants")
+        self.change("chapters/00-thing/sample.txt", "12 g", "12 kg")
+        self.fails("chapters/00-thing/sample.txt:1", "not what 'expected' wants")
+
+    def test_place_in_a_demo(self):
+        self.write("chapters/00-thing/demo.c",
+                   'int main(void)\n{\n\tcode("thing.c thing_drop(), thing_weigh()");\n'
+                   '\tcode("thing.h: a thing -> thing.c thing_weigh()");\n}\n')
+        self.passes()
+        self.change("chapters/00-thing/demo.c", "thing_drop()", "thing_lift()")
+        self.fails("chapters/00-thing/demo.c:3",
+                   "kernel-module/thing.c has no function 'thing_lift'")
 
 
 class Book(Tree):
