@@ -154,8 +154,8 @@ static u8 decode_prefixes(struct cursor *c, struct insn *insn, enum insn_mode mo
 /* The address forms of 16-bit addressing: base and index by r/m. */
 static void decode_memory16(struct cursor *c, struct insn *insn)
 {
-	static const s8 base[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-	static const s8 index[8] = { 6, 7, 6, 7, -1, -1, -1, -1 };
+	static const int base[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
+	static const int index[8] = { 6, 7, 6, 7, -1, -1, -1, -1 };
 
 	insn->base = base[insn->rm];
 	insn->index = index[insn->rm];

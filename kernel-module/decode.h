@@ -40,7 +40,7 @@ struct insn {
 
 	bool has_memory;	/* the rest: the memory operand */
 	u8 segment;		/* enum insn_segment */
-	s8 base, index;		/* register or -1 */
+	int base, index;	/* register or -1 */
 	u8 scale;		/* 0 to 3 */
 	bool rip_relative;
 	s64 displacement;

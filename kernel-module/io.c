@@ -72,10 +72,10 @@ static int complete_ins(struct vcpu *vcpu)
 	memcpy(&value, vcpu->pio_data, io->size);
 	r = write_guest_virt(vcpu, io->gva, &value, io->size, PFERR_WRITE | user_access(vcpu),
 			     &fault);
+	if (r < 0)
+		return r;
 	if (r == 1)
 		inject_page_fault(vcpu, &fault);
-	else if (r < 0)
-		return r;
 	else
 		advance_string(vcpu, REG_RDI);
 	return 1;

@@ -63,13 +63,14 @@ static enum entry enter_guest(struct vcpu *vcpu)
 	preempt_disable();
 	local_irq_disable();
 	vcpu->cpu = smp_processor_id();
-	smp_store_mb(vcpu->mode, IN_GUEST_MODE);
+	smp_store_mb(vcpu->mode, IN_GUEST_MODE);	/* pairs with that in kick: tlb.c */
 	if (!svm_cpu_enabled()) {
 		entry = CPU_OFFLINE;
 	} else if (!must_back_out(vcpu)) {
 		vmcb_enter(vcpu);
 		entry = ENTERED;
 	}
+	/* what the guest used, it used before: whoever sees the mode may free it */
 	smp_store_release(&vcpu->mode, OUTSIDE_GUEST_MODE);
 	local_irq_enable();
 	preempt_enable();
@@ -112,7 +113,8 @@ static int run_loop(struct vcpu *vcpu)
 		if (signal_pending(current) || user_return_work())
 			return -EINTR;
 		if (entry == CPU_OFFLINE)
-			yield();	/* the scheduler moves us off it */
+			/* checkpatch(YIELD): the scheduler moves us off it, no event says when */
+			yield();
 		cond_resched();
 	}
 }

@@ -330,7 +330,7 @@ int vcpu_create(struct vm *vm, unsigned long id)
 	}
 	vcpu->svm->vmcb->control.tsc_offset = vm_tsc_offset(vm);
 	vm_get(vm);
-	smp_store_release(&vm->vcpus[id], vcpu);
+	smp_store_release(&vm->vcpus[id], vcpu);	/* pairs with for_each_vcpu() */
 	fd_install(fd, file);
 	mutex_unlock(&vm->lock);
 	return fd;
