@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 
 #include "audit.h"
 #include "memslot.h"

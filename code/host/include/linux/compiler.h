@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the kernel asks of its compiler. */
+#ifndef HOST_LINUX_COMPILER_H
+#define HOST_LINUX_COMPILER_H
+
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
+#define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, value) do {			\
+	*(volatile __typeof__(x) *)&(x) = (value);	\
+} while (0)
+
+/* For sparse only. */
+#define __user
+#define __acquires(lock)
+#define __releases(lock)
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The one task there is. */
+#ifndef HOST_LINUX_SCHED_H
+#define HOST_LINUX_SCHED_H
+
+#include <linux/mm_types.h>
+
+struct task_struct {
+	struct mm_struct *mm;
+	bool killed;
+};
+
+extern struct task_struct host_task;
+#define current (&host_task)
+
+#endif

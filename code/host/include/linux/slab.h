@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The allocator, with failures on demand; see alloc.c. */
+#ifndef HOST_LINUX_SLAB_H
+#define HOST_LINUX_SLAB_H
+
+#include <linux/gfp.h>
+
+void *kvcalloc(size_t n, size_t size, gfp_t flags);
+void kvfree(const void *object);
+
+#define kzalloc(size, flags)	kvcalloc(1, size, flags)
+#define kvzalloc(size, flags)	kvcalloc(1, size, flags)
+#define kfree(object)		kvfree(object)
+
+#endif

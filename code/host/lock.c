@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lock.c - locks that know who holds them and in which order they are taken, as
+ * the kernel's lockdep does. There is one thread: where the kernel would wait, the
+ * test fails. What happens "on another CPU" holds no lock of ours, see
+ * host_other_context().
+ */
+#include <string.h>
+
+#include "machine.h"
+
+#define MAX_ORDERS 64
+
+static struct host_context held;
+
+/* Pairs of classes: the first was once held when the second was taken. */
+static struct {
+	const char *outer, *inner;
+} orders[MAX_ORDERS];
+
+static int nr_orders;
+
+/** host_lock_init() - a lock that nobody holds. */
+void host_lock_init(struct host_lock *lock, const char *name, bool spins)
+{
+	*lock = (struct host_lock){ .name = name, .spins = spins };
+}
+
+static bool order_known(const char *outer, const char *inner)
+{
+	int i;
+
+	for (i = 0; i < nr_orders; i++)
+		if (!strcmp(orders[i].outer, outer) && !strcmp(orders[i].inner, inner))
+			return true;
+	return false;
+}
+
+/** host_lock_order() - this lock is about to be taken, or waited for. */
+void host_lock_order(struct host_lock *lock)
+{
+	int i;
+
+	host_check(lock->name, "a lock is taken that was never initialized");
+	for (i = 0; i < held.nr; i++) {
+		const char *outer = held.held[i]->name;
+
+		host_check(strcmp(outer, lock->name), "%s is taken inside of %s", lock->name,
+			   outer);
+		host_check(!order_known(lock->name, outer),
+			   "%s is taken inside of %s, and was taken outside of it before",
+			   lock->name, outer);
+		if (order_known(outer, lock->name))
+			continue;
+		host_check(nr_orders < MAX_ORDERS, "too many orders of locks");
+		orders[nr_orders].outer = outer;
+		orders[nr_orders++].inner = lock->name;
+	}
+}
+
+static void take(struct host_lock *lock)
+{
+	if (!lock->spins)
+		might_sleep();
+	host_lock_order(lock);
+	host_check(held.nr < HOST_MAX_HELD, "too many locks are held");
+	held.held[held.nr++] = lock;
+}
+
+/** host_lock_write() - take a lock for oneself alone. */
+void host_lock_write(struct host_lock *lock)
+{
+	host_check(!lock->written && !lock->readers, "%s is taken: a deadlock", lock->name);
+	take(lock);
+	lock->written = true;
+}
+
+/** host_lock_read() - take a lock together with other readers. */
+void host_lock_read(struct host_lock *lock)
+{
+	host_check(!lock->written, "%s is taken: a deadlock", lock->name);
+	take(lock);
+	lock->readers++;
+}
+
+/** host_unlock() - let go of a lock that this context holds. */
+void host_unlock(struct host_lock *lock)
+{
+	int i = held.nr;
+
+	while (i && held.held[i - 1] != lock)
+		i--;
+	host_check(i, "%s is let go of and was not held", lock->name);
+	memmove(&held.held[i - 1], &held.held[i], (held.nr - i) * sizeof(held.held[0]));
+	held.nr--;
+	if (lock->readers)
+		lock->readers--;
+	else
+		lock->written = false;
+}
+
+/** host_lock_held() - does this context hold the lock? */
+bool host_lock_held(const struct host_lock *lock)
+{
+	int i;
+
+	for (i = 0; i < held.nr; i++)
+		if (held.held[i] == lock)
+			return true;
+	return false;
+}
+
+void might_sleep(void)
+{
+	int i;
+
+	for (i = 0; i < held.nr; i++)
+		host_check(!held.held[i]->spins, "might sleep, and holds %s", held.held[i]->name);
+}
+
+/** host_other_context() - from here on another CPU runs, which holds nothing. */
+void host_other_context(struct host_context *mine)
+{
+	*mine = held;
+	held.nr = 0;
+}
+
+/** host_own_context() - back to where host_other_context() was called. */
+void host_own_context(const struct host_context *mine)
+{
+	host_check(!held.nr, "the other CPU still holds %s", held.held[0]->name);
+	held = *mine;
+}
+
+/** host_locks_reset() - nobody holds anything: a test begins. */
+void host_locks_reset(void)
+{
+	held.nr = 0;
+}
+
+/** host_locks_held() - how many locks this context holds. */
+int host_locks_held(void)
+{
+	return held.nr;
+}
+
+int cond_resched_lock(spinlock_t *lock)
+{
+	struct host_context mine;
+
+	lockdep_assert_held(lock);
+	spin_unlock(lock);
+	might_sleep();
+	if (host_resched.run) {
+		host_other_context(&mine);
+		host_run_hook(&host_resched);
+		host_own_context(&mine);
+	}
+	spin_lock(lock);
+	return 1;
+}

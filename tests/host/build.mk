@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0
+# The host tests: one program a chapter, each with all test files; code/host/build.mk
+# builds what they test. `make test-host` runs them all, `make test-host5` one.
+HOST_TESTS := main harness test_memslot
+HOST_CHAPTERS := $(filter-out 0 1,$(CHAPTERS))
+
+define HOST_TEST
+$(eval $(call HOST_CHAPTER,$(1)))
+
+$(HOST_OUT)/$(1)/test/%.o: tests/host/%.c tests/host/build.mk
+	@mkdir -p $$(@D)
+	$$(CC) $$(HOST_CFLAGS) $(host_defines) -c -o $$@ $$<
+
+$(HOST_OUT)/$(1)/mmu-test: $(patsubst %,$(HOST_OUT)/$(1)/test/%.o,$(HOST_TESTS)) $$(HOST_OBJECTS_$(1))
+	$$(CC) $$(HOST_CFLAGS) -o $$@ $$^ -lcmocka
+endef
+$(foreach chapter,$(HOST_CHAPTERS),$(eval $(call HOST_TEST,$(chapter))))
+
+HOST_RUNS := $(HOST_CHAPTERS:%=test-host%)
+
+$(HOST_RUNS): test-host%: | $(STAMP)/build $(STAMP)/test
+	@$(MAKE) --no-print-directory -s $(HOST_OUT)/$*/mmu-test
+	@ASAN_OPTIONS=detect_leaks=1 $(HOST_OUT)/$*/mmu-test
+
+test-host: $(HOST_RUNS) ## the MMU files in user space, with sanitizers, as each chapter has them
+
+.PHONY: test-host $(HOST_RUNS)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* groups.h - each test file is a group; main.c runs them. */
+#ifndef TEST_GROUPS_H
+#define TEST_GROUPS_H
+
+int memslot_tests(void);
+int walk_tests(void);
+int shadow_tests(void);
+int random_tests(void);
+int rmap_tests(void);
+int notifier_tests(void);
+int tlb_tests(void);
+int memory_tests(void);
+int machine_tests(void);
+
+#endif

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * harness.c - the VM of a test, and the guest's side of the machine: it touches an
+ * address, exits with a #PF, and enters again, until it got what it wanted.
+ */
+#include "harness.h"
+
+#include <stdlib.h>
+
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "audit.h"
+#include "vcpu.h"
+
+struct vm *test_vm;
+struct vcpu *test_vcpu[TEST_VCPUS];
+struct guest_fault test_injected[TEST_VCPUS];
+unsigned int test_injections[TEST_VCPUS];
+
+static u64 seed, first_seed;
+
+const struct test_mode test_modes[] = {
+	{ "no paging" },
+	{ "32-bit", .paging = true, .wp = true },
+	{ "32-bit WP=0", .paging = true },
+	{ "32-bit PSE", .paging = true, .pse = true, .wp = true },
+	{ "PAE", .paging = true, .pae = true, .wp = true },
+	{ "PAE NX", .paging = true, .pae = true, .nx = true, .wp = true },
+	{ "PAE WP=0", .paging = true, .pae = true, .nx = true },
+	{ "long", .paging = true, .pae = true, .long_mode = true, .wp = true },
+	{ "long NX", .paging = true, .pae = true, .long_mode = true, .nx = true, .wp = true },
+	{ "long WP=0", .paging = true, .pae = true, .long_mode = true, .nx = true },
+};
+
+const unsigned int nr_test_modes = ARRAY_SIZE(test_modes);
+
+void host_fail(const char *file, int line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_error("%s:%d: ", file, line);
+	vprint_error(format, args);
+	print_error(" (seed %llu)\n", first_seed);
+	va_end(args);
+	_fail(file, line);
+	abort();
+}
+
+void inject_page_fault(struct vcpu *vcpu, const struct guest_fault *fault)
+{
+	test_injected[vcpu->id] = *fault;
+	test_injections[vcpu->id]++;
+}
+
+/** test_new_vm() - as vm_create(). */
+struct vm *test_new_vm(void)
+{
+	struct vm *vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+
+	mutex_init(&vm->lock);
+	init_rwsem(&vm->slots_lock);
+	spin_lock_init(&vm->mmu_lock);
+	retry_init(vm);
+	mmu_init_vm(vm);
+	vm->mm = &host_mm;
+	assert_int_equal(notifier_register(vm), 0);
+	return vm;
+}
+
+static struct vcpu *new_vcpu(struct vm *vm, int id)
+{
+	struct vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->maxphyaddr = 40;
+	vcpu->has_gbpages = true;
+	vcpu->cr0 = X86_CR0_PE;
+	mutex_init(&vcpu->mutex);
+	vcpu->mmu.pae_root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	smp_store_release(&vm->vcpus[id], vcpu);
+	cpu_attach(vcpu);
+	return vcpu;
+}
+
+/** test_delete_vm() - as vm_free(). */
+void test_delete_vm(struct vm *vm)
+{
+	struct vcpu *vcpu;
+	int i;
+
+	for_each_vcpu(i, vcpu, vm)
+		cpu_exit(vcpu);
+	notifier_unregister(vm);
+	for_each_vcpu(i, vcpu, vm)
+		mmu_destroy(vcpu);
+	mmu_destroy_vm(vm);
+	assert_int_equal(stat(vm, shadow_pages), 0);
+	assert_int_equal(stat(vm, pages_pinned), 0);
+	assert_int_equal(stat(vm, sptes_set), stat(vm, sptes_cleared));
+	assert_int_equal(stat(vm, audit_failures), 0);
+	for_each_vcpu(i, vcpu, vm) {
+		cpu_detach(vcpu);
+		free_page((unsigned long)vcpu->mmu.pae_root);
+		kfree(vcpu);
+	}
+	free_memslots(vm);
+	kvfree(vm);
+}
+
+void test_free_vm(void)
+{
+	if (test_vm)
+		test_delete_vm(test_vm);
+	test_vm = NULL;
+}
+
+int test_setup(void **state)
+{
+	int i;
+
+	(void)state;
+	machine_start();
+	test_vm = test_new_vm();
+	for (i = 0; i < TEST_VCPUS; i++)
+		test_vcpu[i] = new_vcpu(test_vm, i);
+	memset(test_injections, 0, sizeof(test_injections));
+	*host_param("max_shadow_pages") = 1024;
+	audit_always = true;
+	first_seed = 0;
+	return 0;
+}
+
+int test_teardown(void **state)
+{
+	(void)state;
+	test_free_vm();
+	machine_stop();
+	return 0;
+}
+
+int test_slot(unsigned int slot, gfn_t gfn, u64 npages, unsigned long hva, u32 flags)
+{
+	struct kvm_userspace_memory_region mem = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gfn << PAGE_SHIFT,
+		.memory_size = npages << PAGE_SHIFT,
+		.userspace_addr = hva,
+	};
+
+	return set_memory_region(test_vm, &mem);
+}
+
+/** test_memory() - slot 0: guest frame n is the process' page n. */
+void test_memory(gfn_t npages)
+{
+	host_mmap(HOST_USER_BASE, npages, true);
+	assert_int_equal(test_slot(0, 0, npages, HOST_USER_BASE, 0), 0);
+}
+
+const struct test_mode *test_mode_named(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_test_modes; i++)
+		if (!strcmp(test_modes[i].name, name))
+			return &test_modes[i];
+	fail_msg("no mode is called %s", name);
+	return NULL;
+}
+
+/** test_load_cr3() - MOV CR3: the four PAE entries are read, the root is dropped. */
+void test_load_cr3(struct vcpu *vcpu, unsigned long cr3)
+{
+	cpu_exit(vcpu);
+	vcpu->cr3 = cr3;
+	if (is_paging(vcpu) && is_pae(vcpu) && !is_long_mode(vcpu) && load_pdptrs(vcpu, cr3))
+		memset(vcpu->pdptrs, 0, sizeof(vcpu->pdptrs));
+	mmu_unload(vcpu);
+}
+
+void test_set_mode(struct vcpu *vcpu, const struct test_mode *mode, unsigned long cr3)
+{
+	cpu_exit(vcpu);
+	mmu_unload(vcpu);
+	vcpu->cr0 = X86_CR0_PE | (mode->paging ? X86_CR0_PG : 0) | (mode->wp ? X86_CR0_WP : 0);
+	vcpu->cr4 = (mode->pae ? X86_CR4_PAE : 0) | (mode->pse ? X86_CR4_PSE : 0);
+	vcpu->efer = (mode->long_mode ? EFER_LME | EFER_LMA : 0) | (mode->nx ? EFER_NX : 0);
+	test_load_cr3(vcpu, cr3);
+}
+
+u64 gpa_peek(u64 gpa)
+{
+	return host_peek(HOST_USER_BASE + gpa);
+}
+
+void gpa_poke(u64 gpa, u64 value)
+{
+	host_poke(HOST_USER_BASE + gpa, value);
+}
+
+void gpa_poke32(u64 gpa, u32 value)
+{
+	u64 word = gpa_peek(gpa & ~7ULL);
+
+	memcpy((u8 *)&word + (gpa & 4), &value, sizeof(value));
+	gpa_poke(gpa & ~7ULL, word);
+}
+
+/**
+ * guest_access() - the guest touches an address, and tries until it gets there.
+ *
+ * Return: an enum access_result, or the negative errno that ends KVM_RUN.
+ */
+int guest_access(struct vcpu *vcpu, gva_t gva, u32 access, struct test_access *result)
+{
+	unsigned int before = test_injections[vcpu->id];
+
+	result->exits = 0;
+	for (;;) {
+		int ret = cpu_enter(vcpu);
+		u32 error;
+
+		if (ret)
+			return ret < 0 ? ret : -ENXIO;
+		error = cpu_translate(vcpu, gva, access, &result->pfn);
+		if (!error)
+			return ACCESS_DONE;
+		host_check(result->exits++ < 8, "the guest makes no progress at %#lx", gva);
+		cpu_exit(vcpu);
+		ret = page_fault(vcpu, gva, error & ~BIT(31), &result->gpa);
+		if (ret < 0)
+			return ret;
+		if (ret == FAULT_MMIO)
+			return ACCESS_MMIO;
+		host_check(ret == FAULT_RESUME, "page_fault() returned %d", ret);
+		if (test_injections[vcpu->id] != before)
+			return ACCESS_INJECTED;
+	}
+}
+
+void guest_invlpg(struct vcpu *vcpu, gva_t gva)
+{
+	cpu_exit(vcpu);
+	mmu_invlpg(vcpu, gva);
+}
+
+/** expect_done() - the access must get to what the process has for this guest frame. */
+void expect_done(struct vcpu *vcpu, gva_t gva, u32 access, gfn_t gfn)
+{
+	struct test_access result;
+
+	assert_int_equal(guest_access(vcpu, gva, access, &result), ACCESS_DONE);
+	assert_int_equal(result.pfn, host_user_pfn(HOST_USER_BASE + (gfn << PAGE_SHIFT)));
+}
+
+static long audit_line(const struct seq_file *m, const char *name)
+{
+	const char *at = strstr(m->text, name);
+
+	assert_non_null(at);
+	return strtol(at + strlen(name), NULL, 10);
+}
+
+struct test_audit test_audit(struct vm *vm)
+{
+	struct seq_file *m = calloc(1, sizeof(*m));
+	struct test_audit audit;
+
+	assert_int_equal(audit_report(vm, m), 0);
+	audit.leaf_sptes = audit_line(m, "leaf_sptes ");
+	audit.stale_sptes = audit_line(m, "stale_sptes ");
+	audit.rmap_errors = audit_line(m, "rmap_errors ");
+	audit.role_errors = audit_line(m, "role_errors ");
+	audit.pinned_pages = audit_line(m, "pinned_pages ");
+	free(m);
+	return audit;
+}
+
+void expect_clean_audit(struct vm *vm)
+{
+	struct test_audit audit = test_audit(vm);
+
+	assert_int_equal(audit.leaf_sptes, stat(vm, sptes_set) - stat(vm, sptes_cleared));
+	assert_int_equal(audit.rmap_errors, 0);
+	assert_int_equal(audit.role_errors, 0);
+	if (IS_ENABLED(CONFIG_KVMSWAP_NOTIFIER)) {
+		assert_int_equal(audit.stale_sptes, 0);
+		assert_int_equal(audit.pinned_pages, 0);
+	} else {
+		assert_int_equal(audit.pinned_pages, audit.leaf_sptes);
+	}
+}
+
+void test_seed(u64 number)
+{
+	first_seed = number;
+	seed = number * 0x9e3779b97f4a7c15ULL + 1;
+}
+
+/* xorshift64*, as Vigna describes it. */
+u64 test_random(void)
+{
+	seed ^= seed >> 12;
+	seed ^= seed << 25;
+	seed ^= seed >> 27;
+	return seed * 0x2545f4914f6cdd1dULL;
+}
+
+unsigned int test_below(unsigned int n)
+{
+	return (test_random() >> 32) % n;
+}
