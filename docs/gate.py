@@ -131,17 +131,18 @@ class Gate:
             self.fault(source.path, line, f"{item.name}(): no 'Return: ...' in the contract: "
                        "what comes back, which errors")
 
+    def words(self):
+        """Every word of the module's code, comments left out."""
+        return {word for path, source in self.files.items() if path.parent == self.root / MODULE
+                for word in re.findall(r"\w+", re.sub(r"/\*.*?\*/", " ", source.text, flags=re.S))}
+
     def check_names(self):
         """Rule 4."""
         table = self.root / "docs" / "names.csv"
         if not table.is_file():
             self.faults.append("docs/names.csv:1: the table of names is missing")
             return
-        words = set()
-        for path, source in self.files.items():
-            if path.parent == self.root / MODULE:
-                code = re.sub(r"/\*.*?\*/", " ", source.text, flags=re.S)
-                words |= set(re.findall(r"\w+", code))
+        words = self.words()
         with table.open(encoding="utf-8", newline="") as text:
             rows = csv.reader(text)
             next(rows, None)
@@ -190,18 +191,20 @@ class Gate:
                     self.check_place(path, number, place)
 
     def check_place(self, demo, number, place):
-        source = None
-        for name, call in re.findall(r"([\w-]+\.[chS])\b|(\w+)\(\)", place):
+        """Functions named right behind a file are in that file; others somewhere in the module."""
+        for name, calls in re.findall(r"([\w-]+\.[chS]) ((?:\w+\(\)(?:, )?)+)", place):
             try:
-                if name:
-                    path = locate(name, self.root)
-                    source = self.files.get(path) or SourceFile(path, self.root)
-                elif not source:
-                    self.fault(demo, number, f"in which file is {call}()?")
-                else:
-                    source.find("function " + call)
+                path = locate(name, self.root)
+                source = self.files.get(path) or SourceFile(path, self.root)
             except SourceError as error:
                 self.fault(demo, number, error)
+                continue
+            there = {item.name for item in source.items if item.defined}
+            for call in re.findall(r"\w+", calls):
+                if call not in there:
+                    self.fault(demo, number, f"{source.label} has no function {call}()")
+        for call in set(re.findall(r"(\w+)\(\)", place)) - self.words():
+            self.fault(demo, number, f"{call}() is nowhere in {MODULE}/")
 
     RULES = (check_shown, check_contracts, check_names, check_markers, check_samples, check_places)
 

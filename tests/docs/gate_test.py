@@ -276,7 +276,7 @@ class Text(Tree):
         self.passes()
         self.change("chapters/00-thing/demo.c", "thing_drop()", "thing_lift()")
         self.fails("chapters/00-thing/demo.c:3",
-                   "kernel-module/thing.c has no function 'thing_lift'")
+                   r"kernel-module/thing\.c has no function thing_lift\(\)", times=2)
 
 
 class Book(Tree):
