@@ -438,13 +438,15 @@ int emulate_vmmcall(struct vcpu *vcpu)
  */
 int emulate_nop(struct vcpu *vcpu)
 {
-	bool invd = vcpu->svm->vmcb->control.exit_code == SVM_EXIT_INVD;
 	struct insn insn;
 	int r;
 
-	r = fetch_opcode(vcpu, &insn, true, invd ? 0x08 : 0x09);
-	if (r != INSN_READY)
-		return r;
+	r = fetch_insn(vcpu, &insn);
+	if (r)
+		return fetch_failed(vcpu, &insn, r);
+	/* either: QEMU 7.2 reports INVD as WBINVD */
+	if (!insn.two_byte || (insn.opcode != 0x08 && insn.opcode != 0x09))
+		return insn_changed(vcpu, &insn);
 	advance_rip(vcpu, insn_next_rip(vcpu, &insn));
 	return 1;
 }

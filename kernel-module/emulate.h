@@ -33,7 +33,6 @@ int emulate_nop(struct vcpu *vcpu);
 
 /* mov_cr.c */
 int emulate_mov_cr(struct vcpu *vcpu);
-int emulate_mov_dr(struct vcpu *vcpu);
 
 /* io.c */
 int emulate_io(struct vcpu *vcpu);

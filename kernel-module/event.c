@@ -187,6 +187,24 @@ bool event_pending(struct vcpu *vcpu)
 }
 
 /*
+ * A fault, as opposed to a trap or an abort, runs its instruction again: RF in the
+ * flags that the guest's handler returns to keeps breakpoints quiet then.
+ */
+static bool is_fault(u8 vector)
+{
+	switch (vector) {
+	case X86_TRAP_DB:
+	case X86_TRAP_BP:
+	case X86_TRAP_OF:
+	case X86_TRAP_DF:
+	case X86_TRAP_MC:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/*
  * A virtual interrupt that is never delivered: its intercept tells when the guest
  * could take one. Its priority is above any, the guest's TPR is not asked.
  */
@@ -225,6 +243,8 @@ void event_load(struct vcpu *vcpu)
 			control->event_inj |= SVM_EVTINJ_VALID_ERR;
 			control->event_inj_err = svm->exception.error_code;
 		}
+		if (is_fault(svm->exception.vector))
+			vcpu->rflags |= X86_EFLAGS_RF;
 		window |= svm->interrupt.pending;
 	} else if (svm->interrupt.pending) {
 		control->event_inj = svm->interrupt.vector | SVM_EVTINJ_TYPE_INTR |

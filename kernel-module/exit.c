@@ -104,6 +104,13 @@ static int handle_alignment(struct vcpu *vcpu)
 	return 1;
 }
 
+/* The guest wants its debug registers: it has the real ones until its next exit. */
+static int lend_debug_registers(struct vcpu *vcpu)
+{
+	vcpu->svm->dr_lent = true;
+	return 1;
+}
+
 static int inject_ud(struct vcpu *vcpu)
 {
 	queue_exception(vcpu, X86_TRAP_UD);
@@ -161,7 +168,7 @@ int handle_exit(struct vcpu *vcpu)
 		return emulate_mov_cr(vcpu);
 	case SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR7:
 	case SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7:
-		return emulate_mov_dr(vcpu);
+		return lend_debug_registers(vcpu);
 	case SVM_EXIT_INVLPG:
 		return emulate_invlpg(vcpu);
 	case SVM_EXIT_CPUID:

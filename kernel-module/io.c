@@ -42,7 +42,10 @@ static int complete_in(struct vcpu *vcpu)
 	return 1;
 }
 
-/* One element of a string instruction is done: step the pointer and the count. */
+/*
+ * One element of a string instruction is done: step the pointer and the count.
+ * With REP the guest goes back to it, also for the last time, when RCX is zero.
+ */
 static void advance_string(struct vcpu *vcpu, u8 pointer)
 {
 	struct pending_io *io = &vcpu->svm->io;
@@ -50,14 +53,9 @@ static void advance_string(struct vcpu *vcpu, u8 pointer)
 	long step = vcpu->rflags & X86_EFLAGS_DF ? -(long)io->size : io->size;
 
 	write_sized(&vcpu->regs[pointer], io->address_size, vcpu->regs[pointer] + step);
-	if (io->rep) {
+	if (io->rep)
 		write_sized(rcx, io->address_size, *rcx - 1);
-		if (*rcx & size_mask(io->address_size)) {
-			advance_rip(vcpu, io->rip);
-			return;
-		}
-	}
-	advance_rip(vcpu, io->next_rip);
+	advance_rip(vcpu, io->rep ? io->rip : io->next_rip);
 }
 
 static int complete_ins(struct vcpu *vcpu)

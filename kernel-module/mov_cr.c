@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mov_cr.c - chapter 0: MOV from and to control and debug registers, and the
- * instructions that are CR0 under another name: CLTS, SMSW and LMSW.
+ * mov_cr.c - chapter 0: MOV from and to control registers, and the instructions
+ * that are CR0 under another name: CLTS, SMSW and LMSW.
  *
  * You come here from exit.c; emulate.c reads the instruction, cr.c has the
  * registers.
  */
-#include <asm/trapnr.h>
-
 #include "emulate.h"
 #include "event.h"
 #include "svm.h"
@@ -149,57 +147,4 @@ int emulate_mov_cr(struct vcpu *vcpu)
 		return inject_gp(vcpu);
 	advance_rip(vcpu, insn_next_rip(vcpu, &insn));
 	return cr == 8 && write ? tell_tpr(vcpu, old_cr8) : 1;
-}
-
-/**
- * emulate_mov_dr() - MOV from and to a debug register.
- * @vcpu: the vCPU.
- *
- * Context: vcpu->mutex held, slots_lock not; may sleep.
- * Return: 1, 0 or a negative errno, as emulate.h says.
- * Source: AMD manual, "Debug Registers".
- */
-int emulate_mov_dr(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = vcpu->svm;
-	u32 code = svm->vmcb->control.exit_code;
-	bool write = code >= SVM_EXIT_WRITE_DR0;
-	int dr = code - (write ? SVM_EXIT_WRITE_DR0 : SVM_EXIT_READ_DR0);
-	unsigned long *reg;
-	struct insn insn;
-	u64 value;
-	int r;
-
-	r = fetch_insn(vcpu, &insn);
-	if (r)
-		return fetch_failed(vcpu, &insn, r);
-	if (!insn.two_byte || insn.opcode != (write ? 0x23 : 0x21) || insn.reg != dr)
-		return insn_changed(vcpu, &insn);
-
-	if ((dr == 4 || dr == 5) && (vcpu->cr4 & X86_CR4_DE)) {
-		queue_exception(vcpu, X86_TRAP_UD);
-		return 1;
-	}
-	if (svm->dr7 & DR7_GD) {
-		queue_debug_exception(vcpu, DR6_BD);
-		return 1;
-	}
-	if (dr < 4)
-		reg = &svm->dr[dr];
-	else
-		reg = dr & 1 ? &svm->dr7 : &svm->dr6;
-	if (!write) {
-		insn_write_reg(&insn, vcpu->regs, insn.rm, insn.operand_size, *reg);
-	} else {
-		value = insn_read_reg(&insn, vcpu->regs, insn.rm, insn.operand_size);
-		if (dr >= 4 && value >> 32)
-			return inject_gp(vcpu);
-		if (reg == &svm->dr6)
-			value = (value & (DR_TRAP_BITS | DR6_BD | DR6_BS | DR6_BT)) | DR6_RESERVED;
-		else if (reg == &svm->dr7)
-			value = (value & DR7_VALID) | DR7_FIXED_1;
-		*reg = value;
-	}
-	advance_rip(vcpu, insn_next_rip(vcpu, &insn));
-	return 1;
 }

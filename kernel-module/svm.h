@@ -31,12 +31,9 @@
 #define SEG_G			BIT(11)
 
 /* Bits of DR6 and DR7 (AMD manual, "Debug-Status Register", "Debug-Control Register"). */
-#define DR6_BD		BIT(13)		/* a debug register was accessed while DR7.GD */
 #define DR6_BS		BIT(14)		/* single step */
-#define DR6_BT		BIT(15)		/* task switch */
 #define DR7_GD		BIT(13)
 #define DR7_FIXED_1	BIT(10)
-#define DR7_VALID	0xffff2bffUL
 
 /* An access to a port or to MMIO that user space finishes; see io.c. */
 struct pending_io {
@@ -77,6 +74,7 @@ struct svm_vcpu {
 
 	/* debug registers as the guest sees them */
 	unsigned long dr[4], dr6, dr7;
+	bool dr_lent;			/* no intercepts: the real ones are the guest's */
 
 	/* model-specific registers that are not in the VMCB */
 	u64 pat;

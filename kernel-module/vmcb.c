@@ -21,15 +21,13 @@
 #include "trace.h"
 #include "vcpu.h"
 
+#define ALL_DR_INTERCEPTS	0x00ff00ff	/* writes, reads of DR0 to DR7 */
+#define DR7_ENABLE_MASK		(DR_LOCAL_ENABLE_MASK | DR_GLOBAL_ENABLE_MASK)
+
 static const u8 intercepts[] = {
 	/* vcpu->cr* are what the guest sees; the hardware's are those of the shadow tables */
 	INTERCEPT_CR0_READ, INTERCEPT_CR3_READ, INTERCEPT_CR4_READ, INTERCEPT_CR8_READ,
 	INTERCEPT_CR0_WRITE, INTERCEPT_CR3_WRITE, INTERCEPT_CR4_WRITE, INTERCEPT_CR8_WRITE,
-	/* the debug registers stay the host's until the guest sets a breakpoint */
-	INTERCEPT_DR0_READ, INTERCEPT_DR1_READ, INTERCEPT_DR2_READ, INTERCEPT_DR3_READ,
-	INTERCEPT_DR4_READ, INTERCEPT_DR5_READ, INTERCEPT_DR6_READ, INTERCEPT_DR7_READ,
-	INTERCEPT_DR0_WRITE, INTERCEPT_DR1_WRITE, INTERCEPT_DR2_WRITE, INTERCEPT_DR3_WRITE,
-	INTERCEPT_DR4_WRITE, INTERCEPT_DR5_WRITE, INTERCEPT_DR6_WRITE, INTERCEPT_DR7_WRITE,
 	/* a #DB or #AC whose delivery raises the next one would never end by itself */
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_DB,
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_PF,
@@ -162,16 +160,19 @@ static void store_guest(struct vcpu *vcpu)
 }
 
 /*
- * DR0-3 are no part of the VMCB. DR6 starts without a cause, so that after a #DB
- * it names this one's; DR7.GD is left to the emulation of MOV DR.
+ * DR0-3 are no part of the VMCB. They are loaded when the guest has a breakpoint
+ * set, or wants to look at them; otherwise the host's stay. A DR6 without a
+ * cause tells the cause of a #DB apart from what the guest left there.
  */
 static void load_debug_registers(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = vcpu->svm;
+	struct vmcb *vmcb = svm->vmcb;
 
-	svm->vmcb->save.dr6 = DR6_RESERVED;
-	svm->vmcb->save.dr7 = (svm->dr7 & ~DR7_GD) | DR7_FIXED_1;
-	if (!(svm->dr7 & (DR_LOCAL_ENABLE_MASK | DR_GLOBAL_ENABLE_MASK)))
+	vmcb->control.intercepts[INTERCEPT_DR] = svm->dr_lent ? 0 : ALL_DR_INTERCEPTS;
+	vmcb->save.dr6 = svm->dr_lent ? svm->dr6 : DR6_RESERVED;
+	vmcb->save.dr7 = svm->dr7;
+	if (!svm->dr_lent && !(svm->dr7 & DR7_ENABLE_MASK))
 		return;
 	set_debugreg(0, 7);	/* the host's breakpoints must not meet the guest's addresses */
 	set_debugreg(svm->dr[0], 0);
@@ -183,7 +184,19 @@ static void load_debug_registers(struct vcpu *vcpu)
 /* #VMEXIT leaves DR7 off and DR6 with the guest's cause. */
 static void restore_debug_registers(struct vcpu *vcpu)
 {
-	if (vcpu->svm->vmcb->save.dr6 != DR6_RESERVED)
+	struct svm_vcpu *svm = vcpu->svm;
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	if (svm->dr_lent) {
+		get_debugreg(svm->dr[0], 0);
+		get_debugreg(svm->dr[1], 1);
+		get_debugreg(svm->dr[2], 2);
+		get_debugreg(svm->dr[3], 3);
+		svm->dr6 = save->dr6;
+		svm->dr7 = save->dr7;
+		svm->dr_lent = false;
+	}
+	if (save->dr6 != DR6_RESERVED)
 		set_debugreg(DR6_RESERVED, 6);
 	if (hw_breakpoint_active())
 		hw_breakpoint_restore();
@@ -225,9 +238,9 @@ void vmcb_enter(struct vcpu *vcpu)
 		switch_fpu_return();
 
 	svm_take_asid(vcpu);
+	event_load(vcpu);
 	load_guest(vcpu);
 	load_debug_registers(vcpu);
-	event_load(vcpu);
 	svm->saved = svm->vmcb->save;
 	hide_tsc_aux(svm);
 	trace_kvmswap_entry(vcpu);
@@ -235,7 +248,6 @@ void vmcb_enter(struct vcpu *vcpu)
 	svm_enter_guest(vcpu->regs, __pa(svm->vmcb), svm_host_vmcb_pa());
 
 	restore_tsc_aux(svm);
-	restore_debug_registers(vcpu);
 	if (control->exit_code == EXIT_CODE_INVALID) {
 		/* the save area is garbage now, and not all of the guest's was loaded */
 		svm->vmcb->save = svm->saved;
@@ -244,6 +256,7 @@ void vmcb_enter(struct vcpu *vcpu)
 		store_guest(vcpu);
 		event_store(vcpu);
 	}
+	restore_debug_registers(vcpu);
 	if (control->exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC) {
 		/* The machine check is the host's: handle it as if it hit user mode. */
 		struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };

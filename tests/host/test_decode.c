@@ -208,7 +208,7 @@ static void test_addresses32(void **state)
 	fill_registers();
 	check_address(INSN_32, 0x1000, SEG_DS, BYTES(0x8b, 0x08));		/* [eax] */
 	check_address(INSN_32, 0x12345678, SEG_DS, BYTES(0x8b, 0x0d, 0x78, 0x56, 0x34, 0x12));
-	check_address(INSN_32, 0x5ff0, SEG_SS, BYTES(0x8b, 0x4d, 0xf0));		/* [ebp-16] */
+	check_address(INSN_32, 0x5ff0, SEG_SS, BYTES(0x8b, 0x4d, 0xf0));	/* [ebp-16] */
 	check_address(INSN_32, 0x5000, SEG_SS, BYTES(0x8b, 0x0c, 0x24));		/* [esp] */
 	/* [eax+2*ecx+4] */
 	check_address(INSN_32, 0x5004, SEG_DS, BYTES(0x8b, 0x4c, 0x48, 0x04));
