@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract import Contract, parse_contract
+
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = "kernel-module"
 
@@ -33,17 +35,6 @@ CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 
 class SourceError(Exception):
     """Something the reader of a message can fix: its text starts with file:line."""
-
-
-@dataclass
-class Contract:
-    """A kernel-doc comment, taken apart."""
-    line: int
-    end: int
-    name: str
-    what: str
-    params: dict = field(default_factory=dict)
-    sections: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -108,38 +99,6 @@ def blank(text):
             out.append(char)
             pos += 1
     return "".join(out)
-
-
-def parse_contract(comment, line):
-    """Take a kernel-doc comment apart; line is where it starts."""
-    body = comment[3:-2]
-    rows = [re.sub(r"^[ \t]*\*?[ \t]?", "", row, count=1) if i else row.strip()
-            for i, row in enumerate(body.split("\n"))]
-    head = " ".join(rows).strip()
-    name = re.match(r"(?:(?:struct|union|enum)\s+)?([\w]+)(\(\))?\s+-\s+", head)
-    contract = Contract(line, line + comment.count("\n"), name.group(1) if name else "", "")
-    if not name:
-        contract.what = head
-        return contract
-    where = None
-    what = []
-    for row in rows:
-        param = re.match(r"@([\w.]+|\.\.\.):[ \t]*(.*)", row)
-        section = re.match(r"(Context|Return|Source|Note):[ \t]*(.*)", row)
-        if param:
-            where = (contract.params, param.group(1))
-            contract.params[param.group(1)] = param.group(2)
-        elif section:
-            where = (contract.sections, section.group(1))
-            contract.sections[section.group(1)] = section.group(2)
-        elif not row.strip() and where and where[0] is contract.params:
-            where = None
-        elif where:
-            where[0][where[1]] = (where[0][where[1]] + " " + row.strip()).strip()
-        else:
-            what.append(row.strip())
-    contract.what = " ".join(what).strip()[name.end():].strip()
-    return contract
 
 
 def split_params(text):
