@@ -117,7 +117,7 @@ def pieces():
 def doxygen():
     """XML for breathe, if a source or a tool of ours is newer than the last."""
     xml = OUT / "doxygen" / "xml" / "index.xml"
-    tools = [ROOT / "docs" / name for name in ("Doxyfile", "kerneldoc.py", "csource.py")]
+    tools = [ROOT / "docs" / name for name in ("Doxyfile", "kerneldoc.py")]
     names = OUT / "doxygen" / "files"
     listing = "\n".join(path.name for path in sources())
     if xml.is_file() and names.is_file() and names.read_text() == listing and \

@@ -6,8 +6,8 @@ that a header declares, the kernel-doc comment above each, and the named
 regions. It is no C compiler: it relies on kernel coding style (balanced braces
 in every branch of an #if), and says so with file:line where that fails.
 
-Used by gate.py (the rules), show.py (listings in pages), kerneldoc.py (what
-Doxygen reads) and read.py (a chapter in the terminal).
+Used by gate.py (the rules), show.py and build.py (the book) and read.py (a chapter
+in the terminal).
 """
 import re
 from dataclasses import dataclass, field
