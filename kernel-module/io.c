@@ -71,25 +71,12 @@ static int complete_ins(struct vcpu *vcpu)
 	r = write_guest_virt(vcpu, io->gva, &value, io->size, PFERR_WRITE | user_access(vcpu),
 			     &fault);
 	if (r < 0)
-		return r;
+		return emulation_failure(vcpu, &io->insn);
 	if (r == 1)
 		inject_page_fault(vcpu, &fault);
 	else
 		advance_string(vcpu, REG_RDI);
 	return 1;
-}
-
-/* Can the guest write there? So that no input is lost when it turns out it cannot. */
-static int check_writable(struct vcpu *vcpu, gva_t gva, u8 size, struct guest_fault *fault)
-{
-	u32 access = PFERR_WRITE | user_access(vcpu);
-	gpa_t gpa;
-	int r;
-
-	r = gva_to_gpa(vcpu, gva, access, &gpa, fault);
-	if (!r && offset_in_page(gva) + size > PAGE_SIZE)
-		r = gva_to_gpa(vcpu, gva + size - 1, access, &gpa, fault);
-	return r;
 }
 
 /*
@@ -113,10 +100,9 @@ static int string_operand(struct vcpu *vcpu, const struct insn *insn, bool in)
 	if (!check_segment(vcpu, segment, offset, io->size, in))
 		return 1;
 	io->gva = segment_address(vcpu, segment, offset);
-	if (in)
-		r = check_writable(vcpu, io->gva, io->size, &fault);
-	else
-		r = read_guest_virt(vcpu, io->gva, &value, io->size, user_access(vcpu), &fault);
+	/* INS: can the guest write there? So that no input is lost when it turns out it cannot. */
+	r = read_guest_virt(vcpu, io->gva, &value, io->size,
+			    user_access(vcpu) | (in ? PFERR_WRITE : 0), &fault);
 	if (r == 1)
 		inject_page_fault(vcpu, &fault);
 	if (r > 0)
@@ -163,24 +149,24 @@ int emulate_io(struct vcpu *vcpu)
 	u16 port = info >> IO_PORT_SHIFT;
 	bool in = info & IO_IN;
 	struct pending_io *io = &svm->io;
-	struct insn insn;
+	struct insn *insn = &io->insn;
 	bool string;
 	int r;
 
-	r = fetch_insn(vcpu, &insn);
+	r = fetch_insn(vcpu, insn);
 	if (r)
-		return fetch_failed(vcpu, &insn, r);
+		return fetch_failed(vcpu, insn, r);
 	io->size = (info & SVM_IOIO_SIZE_MASK) >> SVM_IOIO_SIZE_SHIFT;
-	if (!same_io(vcpu, &insn, in, port, io->size))
-		return insn_changed(vcpu, &insn);
+	if (!same_io(vcpu, insn, in, port, io->size))
+		return insn_changed(vcpu, insn);
 
 	io->rip = vcpu->rip;
-	io->next_rip = insn_next_rip(vcpu, &insn);
-	io->address_size = insn.address_size;
-	io->rep = insn.rep;
-	string = is_string(&insn);
+	io->next_rip = insn_next_rip(vcpu, insn);
+	io->address_size = insn->address_size;
+	io->rep = insn->rep;
+	string = is_string(insn);
 	if (string) {
-		r = string_operand(vcpu, &insn, in);
+		r = string_operand(vcpu, insn, in);
 		if (r != 2)
 			return r;
 	}

@@ -37,7 +37,7 @@
 
 /* An access to a port or to MMIO that user space finishes; see io.c. */
 struct pending_io {
-	struct insn insn;	/* MMIO: the MOV */
+	struct insn insn;
 	unsigned long rip;	/* of the instruction: unchanged, or it was abandoned */
 	unsigned long next_rip;
 	gva_t gva;		/* INS, OUTS: the operand */

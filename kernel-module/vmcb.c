@@ -78,12 +78,12 @@ void vmcb_reset(struct vcpu *vcpu)
 	control->int_ctl = V_INTR_MASKING_MASK;
 	control->tsc_offset = tsc_offset;
 
-	reset_segment(&save->es, SEG_P | SEG_S | 3);	/* read/write, accessed */
+	reset_segment(&save->es, SEG_P | SEG_S | 2);	/* data, writable */
 	save->ss = save->es;
 	save->ds = save->es;
 	save->fs = save->es;
 	save->gs = save->es;
-	reset_segment(&save->cs, SEG_P | SEG_S | 0xb);	/* execute/read, accessed */
+	reset_segment(&save->cs, SEG_P | SEG_S | 0xa);	/* code, readable */
 	save->cs.selector = 0xf000;
 	save->cs.base = 0xffff0000;
 	reset_segment(&save->gdtr, 0);
