@@ -59,6 +59,7 @@ struct job {
 		char end[JOB_LINE];
 	} vcpus[VMM_MAX_VCPUS];
 	uint64_t torture[TORTURE_OPS];		/* times that each was done */
+	long long ksm_pages;	/* most pages that KSM had merged at a time */
 	unsigned int nr_lines;			/* text of the guest, atomic */
 	char lines[JOB_LINES][JOB_LINE];
 	bool good;		/* every vCPU ended with status 0 */

@@ -99,6 +99,7 @@ static void print_figures(const struct summary *summary, const struct job *job,
 	for (i = 0; i < TORTURE_OPS; i++)
 		printf(" %s %llu", torture_name(i), (unsigned long long)job->torture[i]);
 	printf("; KVM_RUN met EFAULT %llu times\n", efaults);
+	figure("most pages merged by KSM", job->ksm_pages, "");
 }
 
 int summary_print(const struct summary *summary, const struct job *job,

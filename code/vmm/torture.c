@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -27,7 +28,8 @@
 
 #define PAGE		4096ul
 #define MAX_RANGE	512	/* pages */
-#define PAUSE_US	2000	/* between two operations */
+#define PAUSE_US	6000	/* at most, between two operations */
+#define HUGE		(2ul << 20)
 
 static const char *const names[TORTURE_OPS] = {
 	[TORTURE_PAGEOUT] = "pageout", [TORTURE_COLD] = "cold",
@@ -82,6 +84,17 @@ static struct range scratch_range(void)
 	return range_in(torture.scratch, torture.scratch_pages);
 }
 
+/* One to three huge pages, aligned, so that THP has something to do. */
+static struct range huge_range(void)
+{
+	uintptr_t first = ((uintptr_t)torture.work + HUGE - 1) & ~(HUGE - 1);
+	uintptr_t end = (uintptr_t)torture.work + torture.work_pages * PAGE;
+	size_t huge = (end - first) / HUGE;
+	size_t want = 1 + next_random(huge < 3 ? huge : 3);
+
+	return (struct range) { (char *)first + next_random(huge - want + 1) * HUGE, want * HUGE };
+}
+
 /* An advice that a kernel without the feature refuses; that is no failure. */
 static bool advise(struct range range, int advice)
 {
@@ -129,6 +142,36 @@ static bool do_replace(void)
 	return true;
 }
 
+/* The first try swaps pages in and finds them still queued for the LRU: try again. */
+static bool do_collapse(void)
+{
+	struct range range = huge_range();
+	int tries;
+
+	range.size = HUGE;
+	if (!advise(range, MADV_HUGEPAGE))
+		return false;
+	for (tries = 0; tries < 4; tries++)
+		if (advise(range, MADV_COLLAPSE))
+			return true;
+	return false;
+}
+
+static bool do_ksm(void)
+{
+	char text[32];
+	long long pages;
+	bool done = advise(next_random(2) ? work_range() : scratch_range(),
+			   next_random(8) ? MADV_MERGEABLE : MADV_UNMERGEABLE);
+
+	if (proc_read("/sys/kernel/mm/ksm/pages_sharing", text, sizeof(text)) > 0) {
+		pages = strtoll(text, NULL, 10);
+		if (pages > torture.job->ksm_pages)
+			torture.job->ksm_pages = pages;
+	}
+	return done;
+}
+
 static bool do_op(enum torture_op op)
 {
 	switch (op) {
@@ -147,13 +190,11 @@ static bool do_op(enum torture_op op)
 	case TORTURE_MPROTECT:
 		return do_mprotect();
 	case TORTURE_KSM:
-		return advise(next_random(2) ? work_range() : scratch_range(),
-			      next_random(4) ? MADV_MERGEABLE : MADV_UNMERGEABLE);
+		return do_ksm();
 	case TORTURE_THP:
-		return advise(next_random(2) ? work_range() : scratch_range(),
-			      next_random(2) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+		return advise(huge_range(), next_random(2) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	case TORTURE_COLLAPSE:
-		return advise(work_range(), MADV_COLLAPSE);
+		return do_collapse();
 	default:
 		return false;
 	}
@@ -175,7 +216,7 @@ static void *torture_main(void *unused)
 /* Make KSM and khugepaged busy; where a kernel has none, the test goes without. */
 static void stir(void)
 {
-	proc_write("/sys/kernel/mm/ksm/pages_to_scan", "500");
+	proc_write("/sys/kernel/mm/ksm/pages_to_scan", "1000");
 	proc_write("/sys/kernel/mm/ksm/sleep_millisecs", "50");
 	proc_write("/sys/kernel/mm/ksm/run", "1");
 	proc_write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
