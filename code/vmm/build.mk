@@ -24,3 +24,17 @@ $(BUILD)/bin/kvmswap-run: $(patsubst %,$(VMM_OUT)/%.o,run job watch sample summa
 	$(CC) -o $@ $^ $(VMM_LDLIBS)
 
 -include $(wildcard $(VMM_OUT)/*.d)
+
+RUN := kvmswap-run
+
+# Tests of what runs in the VM on this library; tests/run.py counts their results.
+test-transcripts: module$(LAST) programs $(STAMP)/vm ## guest programs: the same on stock KVM and on kvmswap
+	@tests/guest/transcript_test.py
+
+test-swap: module$(LAST) programs $(STAMP)/vm ## guests that the host swaps, in every mode, and torture
+	@tests/guest/swap_test.py
+
+soak: module$(LAST) programs $(STAMP)/vm ## torture, ten times in a row (SOAK=N: N times)
+	@SOAK=$${SOAK:-10} tests/guest/swap_test.py Torture
+
+.PHONY: test-transcripts test-swap soak
