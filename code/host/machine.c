@@ -24,6 +24,7 @@ void machine_start(void)
 	memset(host_pause, 0, sizeof(host_pause));
 	memset(pause_state, 0, sizeof(pause_state));
 	host_resched.run = NULL;
+	host_before_cmpxchg.run = NULL;
 	host_fail_allocation = 0;
 	host_lose_ipis = false;
 	host_ipis = 0;

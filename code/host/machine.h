@@ -27,6 +27,7 @@ struct host_hook {
 };
 
 extern struct host_hook host_pause[NR_PAUSE_POINTS];	/* at a pause point, once */
+extern struct host_hook host_before_cmpxchg;	/* of user memory, once */
 extern struct host_hook host_resched;		/* where cond_resched_lock() lets go, once */
 void host_run_hook(struct host_hook *hook);
 void host_arm_pause(enum pause_point point, void (*run)(void *data), void *data);
@@ -73,6 +74,7 @@ bool host_pfn_valid(u64 pfn);
 struct host_user_page {
 	bool mapped;		/* mmap() was called */
 	bool writable;		/* with PROT_WRITE */
+	bool shared;		/* with a child: a write makes a copy */
 	void *swap;		/* its contents, while in swap and nowhere else */
 	struct page *cache;	/* in swap, and still in memory: someone holds the page */
 };
@@ -100,6 +102,7 @@ bool host_replace(unsigned long hva);
 bool host_present(unsigned long hva);
 
 /* Look at memory wherever it is, and move nothing; write as the process would. */
+const void *host_contents(unsigned long hva);
 u64 host_peek(unsigned long hva);
 void host_poke(unsigned long hva, u64 value);
 u64 host_user_pfn(unsigned long hva);

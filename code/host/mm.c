@@ -85,6 +85,7 @@ static void forget_swap(int i)
 {
 	free(user_pages[i].swap);
 	user_pages[i].swap = NULL;
+	user_pages[i].shared = false;
 	if (user_pages[i].cache)
 		put_page(user_pages[i].cache);
 	user_pages[i].cache = NULL;
@@ -171,6 +172,7 @@ static bool page_out(int i, struct page *page)
 		return false;
 	}
 	user_pages[i].cache = NULL;
+	user_pages[i].shared = false;
 	user_pages[i].swap = malloc(PAGE_SIZE);
 	host_check(user_pages[i].swap, "out of memory");
 	memcpy(user_pages[i].swap, __va(page_to_pfn(page) << PAGE_SHIFT), PAGE_SIZE);
@@ -206,7 +208,12 @@ bool host_reclaim_cache(unsigned long hva)
 	return user_pages[i].cache && page_out(i, user_pages[i].cache);
 }
 
-/** host_write_protect() - as fork() and KSM do; true if it was writable. */
+/**
+ * host_write_protect() - share it with a child, as fork() does. The next write makes
+ * a copy, and the old page goes, as if the child had exited.
+ *
+ * Return: true if it was writable.
+ */
 bool host_write_protect(unsigned long hva)
 {
 	int i = named(hva);
@@ -216,6 +223,7 @@ bool host_write_protect(unsigned long hva)
 		return false;
 	spin_lock(&host_mm.page_table_lock);
 	ptes[i].val &= ~2ULL;
+	user_pages[i].shared = true;
 	host_notify(i, 1);
 	spin_unlock(&host_mm.page_table_lock);
 	return was_writable;

@@ -13,6 +13,7 @@
 #include "mm.h"
 
 static int faults_disabled;
+struct host_hook host_before_cmpxchg;
 
 void pagefault_disable(void)
 {
@@ -53,15 +54,19 @@ static void fault_absent(int i, bool write)
 	spin_unlock(&host_mm.page_table_lock);
 }
 
-/* A write to a page that is read-only: it is ours alone, or a copy takes its place. */
+/*
+ * A write to a page that is read-only: it is the process' alone, whoever else holds
+ * it (PageAnonExclusive in the kernel), or a copy takes its place.
+ */
 static void fault_copy(int i)
 {
 	struct page *old = pfn_to_page(pte_pfn(host_mm.pte[i])), *new;
 
-	if (old != host_zero_page() && old->refs == 1) {
+	if (old != host_zero_page() && !host_mm.user[i].shared) {
 		host_mm.pte[i].val |= 2;
 		return;
 	}
+	host_mm.user[i].shared = false;
 	new = host_alloc_page();
 	memcpy(page_data(new), page_data(old), PAGE_SIZE);
 	spin_lock(&host_mm.page_table_lock);
@@ -159,8 +164,12 @@ unsigned long copy_to_user(void __user *to, const void *from, unsigned long n)
 
 int host_cmpxchg_user(void __user *user, void *old, u64 value, unsigned int size)
 {
+	struct host_context mine;
 	u64 now = 0;
 
+	host_other_context(&mine);
+	host_run_hook(&host_before_cmpxchg);
+	host_own_context(&mine);
 	host_check(!((unsigned long)user & (size - 1)), "a cmpxchg across a boundary");
 	if (copy_from_user(&now, user, size))
 		return -EFAULT;
@@ -208,22 +217,26 @@ bool host_pfn_to_hva(u64 pfn, unsigned long *hva)
 	return false;
 }
 
-/** host_peek() - eight bytes of user memory, wherever it is; nothing moves. */
-u64 host_peek(unsigned long hva)
+/** host_contents() - a page of user memory, wherever it is; nothing moves. */
+const void *host_contents(unsigned long hva)
 {
+	static const u64 zeros[PAGE_SIZE / 8];
 	int i = host_index(hva);
-	const u8 *at = NULL;
-	u64 value = 0;
 
 	host_check(i >= 0 && host_mm.user[i].mapped, "the test looks at %#lx", hva);
 	if (pte_present(host_mm.pte[i]))
-		at = page_data(pfn_to_page(pte_pfn(host_mm.pte[i])));
-	else if (host_mm.user[i].cache)
-		at = page_data(host_mm.user[i].cache);
-	else
-		at = host_mm.user[i].swap;
-	if (at)
-		memcpy(&value, at + offset_in_page(hva), sizeof(value));
+		return page_data(pfn_to_page(pte_pfn(host_mm.pte[i])));
+	if (host_mm.user[i].cache)
+		return page_data(host_mm.user[i].cache);
+	return host_mm.user[i].swap ? host_mm.user[i].swap : zeros;
+}
+
+/** host_peek() - eight bytes of user memory. */
+u64 host_peek(unsigned long hva)
+{
+	u64 value;
+
+	memcpy(&value, (const u8 *)host_contents(hva) + offset_in_page(hva), sizeof(value));
 	return value;
 }
 

@@ -16,6 +16,7 @@
 
 #include <linux/kernel.h>
 
+#include "audit.h"
 #include "fault.h"
 #include "machine.h"
 #include "memslot.h"
@@ -84,6 +85,7 @@ struct test_audit {
 
 struct test_audit test_audit(struct vm *vm);
 void expect_clean_audit(struct vm *vm);
+extern long test_stale_allowed;
 
 #define stat(vm, name) atomic64_read(&(vm)->stats.name)
 

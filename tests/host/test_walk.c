@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_walk.c - the walk of the guest's tables: pinned examples by hand for what
+ * each format is, and the model for all combinations and for random tables.
+ */
+#include "groups.h"
+#include "harness.h"
+
+#include <linux/sched.h>
+
+#include "memory.h"
+
+#define P	1ULL
+#define W	2ULL
+#define U	4ULL
+#define A	0x20ULL
+#define D	0x40ULL
+#define PS	0x80ULL
+#define NX	(1ULL << 63)
+
+/* walk_guest() as a fault calls it. */
+static int walk(struct vcpu *vcpu, gva_t gva, u32 access, struct guest_walk *walk,
+		struct guest_fault *fault)
+{
+	int ret;
+
+	down_read(&test_vm->slots_lock);
+	ret = walk_guest(vcpu, gva, access, walk, fault);
+	up_read(&test_vm->slots_lock);
+	return ret;
+}
+
+static void expect_gfn(struct vcpu *vcpu, gva_t gva, u32 access, gfn_t gfn)
+{
+	struct guest_fault fault = { 0 };
+	struct guest_walk w;
+
+	assert_int_equal(walk(vcpu, gva, access, &w, &fault), 0);
+	assert_int_equal(w.gfn, gfn);
+}
+
+static void expect_fault(struct vcpu *vcpu, gva_t gva, u32 access, u32 error)
+{
+	struct guest_fault fault = { 0 };
+	struct guest_walk w;
+
+	assert_int_equal(walk(vcpu, gva, access, &w, &fault), 1);
+	assert_int_equal(fault.address, gva);
+	assert_int_equal(fault.error_code, error);
+}
+
+static void without_paging_an_address_is_itself(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+
+	(void)state;
+	test_set_mode(vcpu, test_mode_named("no paging"), 0xdead000);
+	expect_gfn(vcpu, 0, 0, 0);
+	expect_gfn(vcpu, 0x12345678, PFERR_WRITE | PFERR_USER, 0x12345);
+	expect_gfn(vcpu, 0xfffff000, PFERR_FETCH, 0xfffff);
+}
+
+static void each_format_finds_its_page(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+
+	(void)state;
+	test_memory(16);
+
+	/* 32-bit: directory in frame 1, table in frame 2; 0x00803000 is 2:3. */
+	test_set_mode(vcpu, test_mode_named("32-bit PSE"), 0x1000);
+	gpa_poke32(0x1000 + 2 * 4, 0x2000 | P | W | U);
+	gpa_poke32(0x2000 + 3 * 4, 0xabcde000 | P | W | U);
+	expect_gfn(vcpu, 0x00803123, 0, 0xabcde);
+	/* 4 MiB at 0x1c00000 with bits 35:32 = 5; 1023 is the last entry. */
+	gpa_poke32(0x1000 + 1023 * 4, 0x01c00000 | 5 << 13 | P | W | U | PS);
+	expect_gfn(vcpu, 0xffc00000, 0, 0x501c00);
+	expect_gfn(vcpu, 0xffffffff, 0, 0x501fff);
+	/* Without PSE the same entry leads to a table where no memory is. */
+	test_set_mode(vcpu, test_mode_named("32-bit"), 0x1000);
+	expect_fault(vcpu, 0xffc00000, 0, 0);
+
+	/* PAE: four top entries at 0x3020; 0xc0604000 is 3:3:4. */
+	gpa_poke(0x3020 + 3 * 8, 0x4000 | P);
+	gpa_poke(0x4000 + 3 * 8, 0x5000 | P | U);
+	gpa_poke(0x5000 + 4 * 8, 0x12345678000 | P | U);
+	gpa_poke(0x4000 + 4 * 8, 0xab00e00000 | P | U | PS);
+	vcpu->maxphyaddr = 44;
+	test_set_mode(vcpu, test_mode_named("PAE"), 0x3020);
+	expect_gfn(vcpu, 0xc0604fff, PFERR_USER, 0x12345678);
+	expect_gfn(vcpu, 0xc0801000, PFERR_USER, 0xab00e01);
+	expect_gfn(vcpu, 0xc09fffff, PFERR_USER, 0xab00fff);
+	expect_fault(vcpu, 0x40000000, PFERR_WRITE, PFERR_WRITE);	/* top entry absent */
+	/* The top entries are read when CR3 is loaded, and not again. */
+	gpa_poke(0x3020 + 3 * 8, 0);
+	expect_gfn(vcpu, 0xc0604fff, 0, 0x12345678);
+	test_load_cr3(vcpu, 0x3020);
+	expect_fault(vcpu, 0xc0604fff, 0, 0);
+
+	/* Long mode: 0xffff8080c0604000 is 257:3:3:4. */
+	gpa_poke(0x6000 + 257 * 8, 0x7000 | P | U);
+	gpa_poke(0x7000 + 3 * 8, 0x4000 | P | U);
+	gpa_poke(0x7000 + 4 * 8, 0x9940000000 | P | U | PS);
+	test_set_mode(vcpu, test_mode_named("long"), 0x6000);
+	expect_gfn(vcpu, 0xffff8080c0604000, 0, 0x12345678);
+	expect_gfn(vcpu, 0xffff8080c0801fff, 0, 0xab00e01);
+	expect_gfn(vcpu, 0xffff80813fffffff, 0, 0x997ffff);
+	expect_fault(vcpu, 0x00000080c0604000, 0, 0);
+}
+
+static void the_error_code_says_what_was_wrong(void **state)
+{
+	static const struct {
+		u64 upper, leaf;
+		const char *mode;
+		u32 access;
+		int error;	/* -1: no fault */
+	} cases[] = {
+		{ P | W | U, P | W | U, "long NX", PFERR_WRITE | PFERR_USER, -1 },
+		{ P | W | U, W | U, "long NX", PFERR_WRITE | PFERR_USER, 6 },
+		{ W | U, P | W | U, "long NX", PFERR_USER, 4 },
+		{ W | U, P, "long NX", PFERR_FETCH, 0x10 },
+		{ W | U, P, "long", PFERR_FETCH, 0 },
+		{ P | U, P | W | U, "long NX", PFERR_WRITE | PFERR_USER, 7 },
+		{ P | U, P | W | U, "long NX", PFERR_WRITE, 3 },
+		{ P | U, P | W | U, "long WP=0", PFERR_WRITE, -1 },
+		{ P | U, P | W | U, "long WP=0", PFERR_WRITE | PFERR_USER, 7 },
+		{ P | W, P | W | U, "long NX", PFERR_USER, 5 },
+		{ P | W, P | W | U, "long NX", PFERR_WRITE, -1 },
+		{ P | W, P | W | U, "long WP=0", PFERR_WRITE | PFERR_USER, 7 },
+		{ P | W | U, P | W | U | NX, "long NX", PFERR_FETCH | PFERR_USER, 0x15 },
+		{ P | W | U | NX, P | W | U, "long NX", PFERR_FETCH, 0x11 },
+		{ P | W | U, P | W | U | NX, "long NX", PFERR_WRITE, -1 },
+		{ P | W | U, P | W | U | NX, "long", 0, 9 },
+		{ P | W | U, P | W | U | 1ULL << 45, "long", PFERR_WRITE | PFERR_USER, 0xf },
+		{ P | W | U, P | W | U | 1ULL << 45, "long NX", PFERR_FETCH, 0x19 },
+		{ P | W | U, P | W | U | 1ULL << 52, "long", 0, -1 },
+		{ P | W | U, P | W | U | 1ULL << 52, "PAE", 0, 9 },
+		{ P | W | U, P | W | U | PS, "PAE", 0, -1 },	/* PAT, in the last table */
+	};
+	struct vcpu *vcpu = test_vcpu[0];
+	unsigned int i;
+
+	(void)state;
+	test_memory(16);
+	gpa_poke(0x1000, 0x2000 | P | W | U);
+	gpa_poke(0x2000, 0x3000 | P | W | U);
+	gpa_poke(0x5000, 0x3000 | P);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		gpa_poke(0x3000, 0x4000 | cases[i].upper);
+		gpa_poke(0x4000 + 8 * 8, 0x9000 | cases[i].leaf);
+		test_set_mode(vcpu, test_mode_named(cases[i].mode),
+			      strcmp(cases[i].mode, "PAE") ? 0x1000 : 0x5000);
+		if (cases[i].error < 0)
+			expect_gfn(vcpu, 0x8765, cases[i].access, 9);
+		else
+			expect_fault(vcpu, 0x8765, cases[i].access, cases[i].error);
+	}
+}
+
+static void a_and_d_are_set_by_a_walk_that_succeeds(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+
+	(void)state;
+	test_memory(16);
+	gpa_poke(0x1000, 0x2000 | P | W | U);
+	gpa_poke(0x2000, 0x3000 | P | W | U);
+	gpa_poke(0x3000, 0x4000 | P | W | U);
+	gpa_poke(0x4000, 0x9000 | P | U);
+	test_set_mode(vcpu, test_mode_named("long"), 0x1000);
+
+	expect_fault(vcpu, 0, PFERR_WRITE, 3);
+	assert_int_equal(gpa_peek(0x1000), 0x2000 | P | W | U);
+	assert_int_equal(gpa_peek(0x4000), 0x9000 | P | U);
+	expect_gfn(vcpu, 0, 0, 9);
+	assert_int_equal(gpa_peek(0x1000), 0x2000 | P | W | U | A);
+	assert_int_equal(gpa_peek(0x2000), 0x3000 | P | W | U | A);
+	assert_int_equal(gpa_peek(0x3000), 0x4000 | P | W | U | A);
+	assert_int_equal(gpa_peek(0x4000), 0x9000 | P | U | A);
+	gpa_poke(0x4000, 0x9000 | P | U | W);
+	expect_gfn(vcpu, 0, PFERR_WRITE, 9);
+	assert_int_equal(gpa_peek(0x3000), 0x4000 | P | W | U | A);
+	assert_int_equal(gpa_peek(0x4000), 0x9000 | P | W | U | A | D);
+	/* A large page has its D bit one level up. */
+	gpa_poke(0x3000, P | W | PS);
+	expect_gfn(vcpu, 0x7000, PFERR_WRITE, 7);
+	assert_int_equal(gpa_peek(0x3000), P | W | PS | A | D);
+}
+
+/* One access, walked by walk.c and by the model: result, error code, A and D bits. */
+static bool compare(struct vcpu *vcpu, gva_t gva, u32 access, struct memory_picture *picture)
+{
+	struct model_result expected = memory_walk(picture, vcpu, gva, access);
+	struct guest_fault fault = { 0 };
+	struct guest_walk w;
+	u64 gpa;
+	int ret;
+
+	ret = walk(vcpu, gva, access, &w, &fault);
+	host_check(ret == expected.fault, "gva %#lx access %#x: walk %d, model %d", gva, access,
+		   ret, expected.fault);
+	if (ret)
+		host_check(fault.error_code == expected.error && fault.address == gva,
+			   "gva %#lx access %#x: error code %#x, model %#x", gva, access,
+			   fault.error_code, expected.error);
+	else
+		host_check(w.gfn == expected.gpa >> PAGE_SHIFT, "gva %#lx: gfn %#llx, model %#llx",
+			   gva, w.gfn, expected.gpa >> PAGE_SHIFT);
+	host_check(!memory_differs(picture, &gpa), "gva %#lx access %#x: memory at %#llx differs",
+		   gva, access, gpa);
+	return !ret;
+}
+
+static void every_bit_of_every_entry_is_as_in_the_model(void **state)
+{
+	static struct memory_picture picture;
+	struct vcpu *vcpu = test_vcpu[0];
+	unsigned int m, level, bit, access, ok = 0, faults = 0;
+
+	(void)state;
+	test_memory(MEMORY_PAGES);
+	for (m = 1; m < nr_test_modes; m++) {
+		const struct test_mode *mode = &test_modes[m];
+		unsigned int levels = mode->long_mode ? 4 : 2, size = mode->pae ? 8 : 4;
+
+		for (level = 1; level <= levels; level++) {
+			for (bit = 0; bit < size * 8; bit++) {
+				/* Frame 4 is the top table, 1 the last; 8 is the page. */
+				u64 i, odd = (level > 1 ? level - 1 : 8) << 12 | P | W | U;
+
+				for (i = 1; i <= 4; i++) {
+					u64 entry = (i > 1 ? i - 1 : 8) << 12 | P | W | U;
+
+					gpa_poke(i << 12, entry);
+				}
+				odd ^= 1ULL << bit;
+				gpa_poke(level << 12, odd);
+				gpa_poke(0x5000, 0x2000 | P);
+				vcpu->has_gbpages = bit & 1;
+				test_set_mode(vcpu, mode, mode->long_mode ? 0x4000 :
+					      mode->pae ? 0x5000 : 0x2000);
+				for (access = 0; access < 32; access += 2) {
+					if (access & PFERR_RSVD || (access & 0x12) == 0x12)
+						continue;
+					memory_take(&picture);
+					if (compare(vcpu, 0x123, access, &picture))
+						ok++;
+					else
+						faults++;
+				}
+			}
+		}
+	}
+	print_message("%u walks: %u found their page, %u faulted\n", ok + faults, ok, faults);
+	assert_true(ok > 1000 && faults > 1000);
+}
+
+static void random_tables_are_walked_as_the_model_does(void **state)
+{
+	static struct memory_picture picture;
+	struct vcpu *vcpu = test_vcpu[0];
+	unsigned int m, round, i, ok = 0, faults = 0;
+
+	(void)state;
+	test_memory(MEMORY_PAGES);
+	for (m = 0; m < nr_test_modes; m++) {
+		for (round = 0; round < 4; round++) {
+			test_seed(m * 100 + round + 1);
+			memory_fill_random(&test_modes[m]);
+			memory_take(&picture);
+			vcpu->maxphyaddr = 36 + test_below(13);
+			for (i = 0; i < 500; i++) {
+				if (i % 16 == 0) {
+					vcpu->has_gbpages = test_below(2);
+					test_set_mode(vcpu, &test_modes[m],
+						      test_below(MEMORY_PAGES) << PAGE_SHIFT);
+				}
+				if (!test_below(4))
+					host_swap_out(host_hva(test_below(MEMORY_PAGES)));
+				if (compare(vcpu, random_gva(&test_modes[m]), random_access(),
+					    &picture))
+					ok++;
+				else
+					faults++;
+			}
+		}
+	}
+	print_message("%u walks: %u found their page, %u faulted\n", ok + faults, ok, faults);
+	assert_true(ok > 1000 && faults > 1000);
+}
+
+static void a_table_that_is_not_there_ends_the_walk(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+	struct guest_fault fault;
+	struct guest_walk w;
+
+	(void)state;
+	test_memory(16);
+	gpa_poke32(0x1000, 0x2000 | P | W | U);
+	gpa_poke32(0x2000, 0x3000 | P | W | U);
+	test_set_mode(vcpu, test_mode_named("32-bit"), 0x1000);
+
+	/* Swapped out: it comes back, with its A bit. */
+	assert_true(host_swap_out(host_hva(2)));
+	expect_gfn(vcpu, 0, 0, 3);
+	assert_int_equal(gpa_peek(0x2000), 0x3000 | P | W | U | A);
+	/* Outside of the guest's memory: the guest's own fault. */
+	gpa_poke32(0x1004, 0x10000 | P | W | U);
+	expect_fault(vcpu, 0x400000, PFERR_WRITE, PFERR_WRITE);
+	/* In a slot, and the process cannot write there: A cannot be set. */
+	gpa_poke32(0x2000, 0x3000 | P | W | U);
+	host_mprotect(host_hva(2), 1, false);
+	assert_int_equal(walk(vcpu, 0, 0, &w, &fault), -EFAULT);
+	host_munmap(host_hva(2), 1);
+	assert_int_equal(walk(vcpu, 0, 0, &w, &fault), -EFAULT);
+	host_task.killed = true;
+	assert_int_equal(walk(vcpu, 0, 0, &w, &fault), -EINTR);
+}
+
+static void change_entry(void *data)
+{
+	gpa_poke32(0x2000, *(u32 *)data);
+}
+
+static void an_entry_that_changes_under_the_walk_is_read_again(void **state)
+{
+	static const struct {
+		u32 entry;
+		int ret;
+		gfn_t gfn;
+	} cases[] = {
+		{ 0x5000 | P | W | U, 0, 5 }, { 0x5000 | P | U, 1, 0 }, { 0, 1, 0 },
+		{ 0x3000 | P | W | U | A | D, 0, 3 },
+	};
+	struct vcpu *vcpu = test_vcpu[0];
+	struct guest_fault fault;
+	struct guest_walk w;
+	unsigned int i;
+
+	(void)state;
+	test_memory(16);
+	test_set_mode(vcpu, test_mode_named("32-bit"), 0x1000);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		u32 entry = cases[i].entry;
+
+		gpa_poke32(0x1000, 0x2000 | P | W | U | A);
+		gpa_poke32(0x2000, 0x3000 | P | W | U);
+		host_before_cmpxchg = (struct host_hook){ change_entry, &entry };
+		assert_int_equal(walk(vcpu, 0, PFERR_WRITE, &w, &fault), cases[i].ret);
+		if (!cases[i].ret) {
+			assert_int_equal(w.gfn, cases[i].gfn);
+			entry |= A | D;
+		}
+		assert_int_equal((u32)gpa_peek(0x2000), entry);
+	}
+}
+
+static void a_walk_is_unchanged_until_an_entry_changes(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+	struct guest_fault fault;
+	struct guest_walk w;
+	int level;
+
+	(void)state;
+	test_memory(16);
+	gpa_poke(0x1000, 0x2000 | P | W | U);
+	gpa_poke(0x2000, 0x3000 | P | W | U);
+	gpa_poke(0x3000, 0x4000 | P | W | U);
+	gpa_poke(0x4000, 0x9000 | P | W | U);
+	test_set_mode(vcpu, test_mode_named("long"), 0x1000);
+	assert_int_equal(walk(vcpu, 0, 0, &w, &fault), 0);
+	for (level = 1; level <= 4; level++) {
+		u64 entry = gpa_peek(level << 12);
+
+		spin_lock(&test_vm->mmu_lock);
+		assert_true(walk_unchanged(vcpu, &w));
+		spin_unlock(&test_vm->mmu_lock);
+		gpa_poke(level << 12, entry ^ D);
+		spin_lock(&test_vm->mmu_lock);
+		assert_false(walk_unchanged(vcpu, &w));
+		spin_unlock(&test_vm->mmu_lock);
+		gpa_poke(level << 12, entry);
+		assert_true(host_swap_out(host_hva(level)));
+		spin_lock(&test_vm->mmu_lock);
+		assert_false(walk_unchanged(vcpu, &w));	/* it cannot know, and does not wait */
+		spin_unlock(&test_vm->mmu_lock);
+		gpa_poke(level << 12, entry);
+	}
+}
+
+static void pae_top_entries_with_reserved_bits_are_refused(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+	int bit;
+
+	(void)state;
+	test_memory(4);
+	for (bit = 1; bit < 64; bit++) {
+		bool reserved = bit == 1 || bit == 2 || (bit >= 5 && bit <= 8) || bit >= 40;
+
+		memset(vcpu->pdptrs, 0x55, sizeof(vcpu->pdptrs));
+		gpa_poke(0xfe0 + 8, P | 1ULL << bit);
+		assert_int_equal(load_pdptrs(vcpu, 0xfff), reserved);
+		assert_int_equal(vcpu->pdptrs[1],
+				 reserved ? 0x5555555555555555 : P | 1ULL << bit);
+		gpa_poke(0xfe0 + 8, 1ULL << bit);	/* not present: all is allowed */
+		assert_int_equal(load_pdptrs(vcpu, 0xfff), 0);
+	}
+	assert_int_equal(load_pdptrs(vcpu, 0x4000), -EFAULT);
+}
+
+static void emulated_accesses_walk_each_page(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+	struct guest_fault fault;
+	u64 data = 0x8877665544332211, back = 0;
+	gpa_t gpa;
+
+	(void)state;
+	test_memory(16);
+	gpa_poke32(0x1000, 0x2000 | P | W | U);
+	gpa_poke32(0x2000, 0x7000 | P | W | U);
+	gpa_poke32(0x2004, 0x5000 | P | W);
+	gpa_poke32(0x2008, 0x6000 | P | U);
+	test_set_mode(vcpu, test_mode_named("32-bit"), 0x1000);
+
+	assert_int_equal(write_guest_virt(vcpu, 0xffc, &data, 8, 0, &fault), 0);
+	assert_int_equal(gpa_peek(0x7ff8) >> 32, 0x44332211);
+	assert_int_equal((u32)gpa_peek(0x5000), 0x88776655);
+	assert_int_equal((u32)gpa_peek(0x2000), 0x7000 | P | W | U | A | D);
+	assert_int_equal(read_guest_virt(vcpu, 0xffc, &back, 8, 0, &fault), 0);
+	assert_int_equal(back, data);
+	assert_int_equal(read_guest_virt(vcpu, 0xffc, &back, 8, PFERR_USER, &fault), 1);
+	assert_int_equal(fault.address, 0x1000);
+	assert_int_equal(fault.error_code, PFERR_PRESENT | PFERR_USER);
+	assert_int_equal(write_guest_virt(vcpu, 0x1fff, &data, 2, 0, &fault), 1);
+	assert_int_equal(fault.address, 0x2000);
+	assert_int_equal(fault.error_code, PFERR_PRESENT | PFERR_WRITE);
+	assert_int_equal(gva_to_gpa(vcpu, 0x1234, PFERR_WRITE, &gpa, &fault), 0);
+	assert_int_equal(gpa, 0x5234);
+	host_munmap(host_hva(5), 1);
+	assert_int_equal(read_guest_virt(vcpu, 0x1000, &back, 8, 0, &fault), -EFAULT);
+}
+
+int walk_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		mmu_test(without_paging_an_address_is_itself),
+		mmu_test(each_format_finds_its_page),
+		mmu_test(the_error_code_says_what_was_wrong),
+		mmu_test(a_and_d_are_set_by_a_walk_that_succeeds),
+		mmu_test(every_bit_of_every_entry_is_as_in_the_model),
+		mmu_test(random_tables_are_walked_as_the_model_does),
+		mmu_test(a_table_that_is_not_there_ends_the_walk),
+		mmu_test(an_entry_that_changes_under_the_walk_is_read_again),
+		mmu_test(a_walk_is_unchanged_until_an_entry_changes),
+		mmu_test(pae_top_entries_with_reserved_bits_are_refused),
+		mmu_test(emulated_accesses_walk_each_page),
+	};
+
+	return cmocka_run_group_tests_name("walk", tests, NULL, NULL);
+}
