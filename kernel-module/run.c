@@ -16,6 +16,11 @@
 #include "svm.h"
 #include "vcpu.h"
 
+/* Since 6.12 this field's name in the kernel warns that user space may change it at any time. */
+#ifndef HINT_UNSAFE_IN_KVM
+#define HINT_UNSAFE_IN_KVM(field)	field
+#endif
+
 /* Work of the thread that only the way back to user space does. */
 static bool user_return_work(void)
 {
@@ -145,7 +150,7 @@ static int complete_and_run(struct vcpu *vcpu)
 		if (r <= 0)
 			return r;
 	}
-	if (READ_ONCE(vcpu->run->immediate_exit))
+	if (READ_ONCE(vcpu->run->HINT_UNSAFE_IN_KVM(immediate_exit)))
 		return -EINTR;
 	return run_loop(vcpu);
 }

@@ -14,7 +14,8 @@
 #include <linux/cpuhotplug.h>
 #include <linux/gfp.h>
 #include <linux/percpu.h>
-#include <linux/syscore_ops.h>
+#include <linux/smp.h>
+#include <linux/suspend.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
@@ -121,23 +122,41 @@ static int svm_cpu_offline(unsigned int nr)
 	return 0;
 }
 
-/* Suspend takes the last CPU down without the hotplug callbacks. */
-static int svm_suspend(void)
+static void svm_disable_here(void *unused)
 {
 	svm_disable(this_cpu_ptr(&svm_cpu));
-	return 0;
 }
 
-static void svm_resume(void)
+static void svm_enable_here(void *unused)
 {
-	if (svm_enable(this_cpu_ptr(&svm_cpu)))
-		pr_err("CPU %d: the firmware left SVM switched on, its guests cannot run\n",
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
+
+	if (cpu->host_save && !cpu->enabled && svm_enable(cpu))
+		pr_err("CPU %d: SVM was left switched on, no guest can run there\n",
 		       smp_processor_id());
 }
 
-static struct syscore_ops svm_syscore_ops = {
-	.suspend	= svm_suspend,
-	.resume		= svm_resume,
+/*
+ * A suspend takes the last CPU down without the hotplug callbacks. vCPUs wait
+ * meanwhile, as they do on a CPU that goes offline.
+ */
+static int svm_pm_event(struct notifier_block *nb, unsigned long event, void *unused)
+{
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		on_each_cpu(svm_disable_here, NULL, true);
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		on_each_cpu(svm_enable_here, NULL, true);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block svm_pm_notifier = {
+	.notifier_call = svm_pm_event,
 };
 
 /* A crash kernel or a reboot needs INIT and NMI to work: GIF on, SVM off. */
@@ -229,7 +248,7 @@ int svm_hardware_setup(void)
 		return err;
 	}
 	hotplug_state = err;
-	register_syscore_ops(&svm_syscore_ops);
+	register_pm_notifier(&svm_pm_notifier);
 	cpu_emergency_register_virt_callback(svm_emergency_disable);
 	return 0;
 }
@@ -242,7 +261,7 @@ int svm_hardware_setup(void)
 void svm_hardware_unsetup(void)
 {
 	cpu_emergency_unregister_virt_callback(svm_emergency_disable);
-	unregister_syscore_ops(&svm_syscore_ops);
+	unregister_pm_notifier(&svm_pm_notifier);
 	cpuhp_remove_state(hotplug_state);
 	free_bitmaps();
 }

@@ -33,7 +33,7 @@
 /* Bits of DR6 and DR7 (AMD manual, "Debug-Status Register", "Debug-Control Register"). */
 #define DR6_BS		BIT(14)		/* single step */
 #define DR7_GD		BIT(13)
-#define DR7_FIXED_1	BIT(10)
+#define DR7_RESET	BIT(10)
 
 /* An access to a port or to MMIO that user space finishes; see io.c. */
 struct pending_io {

@@ -53,7 +53,7 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
 	vcpu->efer = 0;
 	memset(svm->dr, 0, sizeof(svm->dr));
 	svm->dr6 = DR6_RESERVED;
-	svm->dr7 = DR7_FIXED_1;
+	svm->dr7 = DR7_RESET;
 	if (!init) {
 		svm->pat = PAT_DEFAULT;
 		svm->misc_enable = MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL |
