@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c - runs the guest tests on one device: each in a process of its own with a
+ * time limit, its output shown only if it fails. After each test it looks at what
+ * may not be left: a VM in debugfs, a complaint of the audit in the kernel's log.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "test.h"
+
+#define USUAL_TIMEOUT 60	/* seconds */
+#define STATUS_LEFT_OUT 77
+
+static const struct group *const groups[] = {
+	&system_group, &run_group, &state_group, &regs_group, &io_group, &mmio_group,
+	&slots_group, &dirty_group, &process_group, &insn_group, &storm_group, &paging_group,
+	&leave_group, &host_group, &kill_group, &debugfs_group, &race_group, &leak_group,
+	&stale_group, &load_group, &nosvm_group,
+};
+
+const char *device;
+bool stock;
+static const char *observe_path, *test_name;
+static unsigned int passed, failed, left_out;
+static int kmsg = -1;
+
+void observe(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+	int fd, len;
+
+	if (!observe_path)
+		return;
+	len = snprintf(line, sizeof(line), "%s: ", test_name);
+	va_start(args, format);
+	len += vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
+	va_end(args);
+	if (len > (int)sizeof(line) - 2)
+		len = sizeof(line) - 2;
+	line[len++] = '\n';
+	fd = open(observe_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, line, len) != len)
+		vmm_die("write to %s", observe_path);
+	close(fd);
+}
+
+void not_on_stock(const char *why)
+{
+	if (!stock)
+		return;
+	printf("# %s\n", why);
+	_exit(STATUS_LEFT_OUT);
+}
+
+/* In the child: run the test, exit with the number of failures. */
+static void child(const struct group *group, const struct CMUnitTest *test, int out)
+{
+	struct CMUnitTest one[1] = { *test };
+
+	setpgid(0, 0);
+	dup2(out, STDOUT_FILENO);
+	dup2(out, STDERR_FILENO);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	_exit(_cmocka_run_group_tests(group->name, one, 1, NULL, NULL) ? 1 : 0);
+}
+
+/* Lines of the kernel's log since the last time that a test must not cause. */
+static bool kernel_complained(FILE *out)
+{
+	char record[8192];
+	bool found = false;
+	ssize_t len;
+
+	while ((len = read(kmsg, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
+		if (len < 0)
+			continue;
+		record[len] = 0;
+		if (strstr(record, "kvmswap: audit") || strstr(record, "pause point")) {
+			fprintf(out, "kernel: %s", strchr(record, ';') + 1);
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* VMs of processes that are gone. */
+static bool vm_left(FILE *out)
+{
+	DIR *dir = opendir(KVMSWAP_DEBUGFS);
+	struct dirent *entry;
+	bool found = false;
+
+	if (!dir)
+		return false;
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "vm-", 3)) {
+			if (out)
+				fprintf(out, "a VM was left behind: %s\n", entry->d_name);
+			found = true;
+		}
+	closedir(dir);
+	return found;
+}
+
+static void show_stacks(pid_t group, FILE *out)
+{
+	char command[256];
+
+	fflush(out);
+	snprintf(command, sizeof(command),
+		 "for p in /proc/[0-9]*; do [ \"$(cut -d' ' -f5 $p/stat 2>/dev/null)\" = %d ] && "
+		 "for t in $p/task/*; do echo $t; cat $t/stack; done; done >&2", group);
+	if (system(command))
+		fprintf(out, "no stacks to show\n");
+}
+
+/* Wait for the child, at most @timeout seconds. Return: its exit status, or -1. */
+static int wait_for(pid_t pid, unsigned int timeout, FILE *out)
+{
+	double end = now() + timeout;
+	int status = 0, killed = 0;
+
+	while (!waitpid(pid, &status, WNOHANG)) {
+		if (now() > end && !killed) {
+			fprintf(out, "not done after %u seconds\n", timeout);
+			show_stacks(pid, out);
+			kill(-pid, SIGKILL);
+			killed = 1;
+			end = now() + 20;
+		} else if (now() > end) {
+			fprintf(out, "it cannot be killed either\n");
+			return -1;
+		}
+		usleep(killed ? 100000 : 2000);
+	}
+	kill(-pid, SIGKILL);	/* what it left running */
+	if (WIFSIGNALED(status))
+		fprintf(out, "ended by signal %d\n", WTERMSIG(status));
+	return killed || !WIFEXITED(status) ? -1 : WEXITSTATUS(status);
+}
+
+static void copy_to_stdout(int fd)
+{
+	char text[4096];
+	ssize_t len;
+
+	lseek(fd, 0, SEEK_SET);
+	while ((len = read(fd, text, sizeof(text))) > 0)
+		fwrite(text, 1, len, stdout);
+}
+
+static void run_one(const struct group *group, const struct CMUnitTest *test)
+{
+	int out = memfd_create("output", MFD_CLOEXEC);
+	FILE *log = fdopen(dup(out), "a");
+	double start = now();
+	char name[128];
+	int tries, status;
+	bool good;
+	pid_t pid;
+
+	if (out < 0 || !log)
+		vmm_die("memory for a test's output");
+	setvbuf(log, NULL, _IONBF, 0);
+	snprintf(name, sizeof(name), "%s.%s", group->name, test->name);
+	test_name = name;
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		vmm_die("fork");
+	if (!pid)
+		child(group, test, out);
+	setpgid(pid, pid);
+	status = wait_for(pid, group->timeout ? group->timeout : USUAL_TIMEOUT, log);
+	good = !status;
+	if (!stock) {
+		/* a killed process lets go of its VM on its way out */
+		for (tries = 0; vm_left(NULL) && tries < 100; tries++)
+			usleep(20000);
+		good &= !vm_left(log);
+		good &= !kernel_complained(log);
+	}
+	if (status == STATUS_LEFT_OUT)
+		printf("left out %s\n", name);
+	else
+		printf("%s %s %.2f s\n", good ? "ok" : "NOT OK", name, now() - start);
+	if (!good)
+		copy_to_stdout(out);
+	fclose(log);
+	close(out);
+	if (status == STATUS_LEFT_OUT)
+		left_out++;
+	else if (good)
+		passed++;
+	else
+		failed++;
+}
+
+static bool wanted(const struct group *group, const char *test, char **names)
+{
+	if (!*names)
+		return !group->by_name_only && !(stock && group->kvmswap_only);
+	for (; *names; names++) {
+		size_t len = strlen(group->name);
+
+		if (!strncmp(*names, group->name, len) &&
+		    (!(*names)[len] || ((*names)[len] == '.' && !strcmp(*names + len + 1, test))))
+			return true;
+	}
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seen = 0;
+	size_t g, t;
+
+	if (argc == 4 && !strcmp(argv[1], "--after-exec"))
+		return after_exec_main(atoi(argv[2]), atoi(argv[3]));
+	if (argc < 2 || argv[1][0] != '/') {
+		fprintf(stderr, "usage: guest-test DEVICE [GROUP | GROUP.TEST ...]\n"
+			"OBSERVE=FILE in the environment: where observations go\n");
+		return VMM_BROKEN;
+	}
+	device = argv[1];
+	stock = !strcmp(device, "/dev/kvm");
+	observe_path = getenv("OBSERVE");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0)
+		vmm_die("open /dev/kmsg");
+	lseek(kmsg, 0, SEEK_END);
+
+	for (g = 0; g < COUNT(groups); g++)
+		for (t = 0; groups[g] && t < groups[g]->count; t++)
+			if (wanted(groups[g], groups[g]->tests[t].name, argv + 2)) {
+				run_one(groups[g], &groups[g]->tests[t]);
+				seen++;
+			}
+	printf("guest-test: %s: %u of %u tests are good, %u left out\n", device, passed, seen,
+	       left_out);
+	return failed || !seen;
+}
