@@ -83,6 +83,7 @@ $(foreach target,$(if $(wildcard code/host/build.mk tests/host/build.mk),,test-h
 
 # In a make of its own, so that nothing is compiled before there is a compiler.
 programs: $(STAMP)/build ## build the VMM, the tools and the guest programs
+	@mkdir -p $(BUILD)/bin $(BUILD)/guests
 	@$(MAKE) --no-print-directory -s binaries
 
 binaries: $(PROGRAMS) $(GUESTS)
