@@ -79,6 +79,19 @@ static int complete_ins(struct vcpu *vcpu)
 	return 1;
 }
 
+/* Do the guest's tables let it write there, on both pages if it is two? */
+static int check_writable(struct vcpu *vcpu, gva_t gva, u8 size, struct guest_fault *fault)
+{
+	u32 access = PFERR_WRITE | user_access(vcpu);
+	gpa_t gpa;
+	int r;
+
+	r = gva_to_gpa(vcpu, gva, access, &gpa, fault);
+	if (!r && offset_in_page(gva) + size > PAGE_SIZE)
+		r = gva_to_gpa(vcpu, gva + size - 1, access, &gpa, fault);
+	return r;
+}
+
 /*
  * The memory operand of INS or OUTS, which the hardware has not looked at yet.
  * Return: 2 go on; else what the exit handler has to return.
@@ -100,9 +113,10 @@ static int string_operand(struct vcpu *vcpu, const struct insn *insn, bool in)
 	if (!check_segment(vcpu, segment, offset, io->size, in))
 		return 1;
 	io->gva = segment_address(vcpu, segment, offset);
-	/* INS: can the guest write there? So that no input is lost when it turns out it cannot. */
-	r = read_guest_virt(vcpu, io->gva, &value, io->size,
-			    user_access(vcpu) | (in ? PFERR_WRITE : 0), &fault);
+	/* INS reads it too, to see that there is memory, so that no input is lost */
+	r = in ? check_writable(vcpu, io->gva, io->size, &fault) : 0;
+	if (!r)
+		r = read_guest_virt(vcpu, io->gva, &value, io->size, user_access(vcpu), &fault);
 	if (r == 1)
 		inject_page_fault(vcpu, &fault);
 	if (r > 0)
