@@ -487,6 +487,9 @@ void mmu_invlpg(struct vcpu *vcpu, gva_t gva)
 	while (sp) {
 		int index = shadow_index(gva, sp->role.level);
 
+		/* An entry of a 32-bit directory is two of ours, perhaps of one large page. */
+		if (!sp->role.pae && sp->role.level == 2)
+			sync_entry(vcpu, sp, index ^ 1);
 		if (!sync_entry(vcpu, sp, index) || sp->role.level == 1)
 			break;
 		sp = child_page(sp->spt[index]);
