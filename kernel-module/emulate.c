@@ -139,13 +139,15 @@ unsigned long insn_next_rip(struct vcpu *vcpu, const struct insn *insn)
  * @vcpu: the vCPU.
  * @next_rip: what insn_next_rip() says.
  *
- * It ends the interrupt shadow of the one before, and with RFLAGS.TF it traps.
+ * It ends the interrupt shadow of the one before and the effect of RFLAGS.RF, and
+ * with RFLAGS.TF it traps.
  *
  * Context: vcpu->mutex held.
  */
 void advance_rip(struct vcpu *vcpu, unsigned long next_rip)
 {
 	vcpu->rip = next_rip;
+	vcpu->rflags &= ~X86_EFLAGS_RF;
 	vcpu->svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
 	vcpu->svm->insn_changes = 0;
 	if (vcpu->rflags & X86_EFLAGS_TF)
