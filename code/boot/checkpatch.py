@@ -33,8 +33,8 @@ IGNORED = (
         "ENOSYS", "DEVICE_ATTR_FUNCTIONS", "USLEEP_RANGE", "PREFER_FALLTHROUGH",
         "EMBEDDED_FUNCTION_NAME",   # an instruction inside the function named after it
     )),
-    (r"code/guests/", (
-        "VOLATILE",             # that a guest really touches memory is the point of it
+    (r"(code/guests|chapters)/", (
+        "VOLATILE",             # that memory is really touched is the point of it
         "AVOID_EXTERNS",        # symbols that only the linker script or assembly defines
     )),
     (r"kernel-module/trace\.h", (   # the layout that all TRACE_EVENT headers share
