@@ -85,9 +85,10 @@ void put_page(struct page *page)
 	u64 pfn = page_to_pfn(page);
 
 	host_check(page->refs > 0, "put_page() of a free page");
+	if (page->refs == 1)
+		cpus_check_freed(pfn);
 	if (--page->refs)
 		return;
-	cpus_check_freed(pfn);
 	ASAN_POISON_MEMORY_REGION(__va(pfn << PAGE_SHIFT), PAGE_SIZE);
 	used--;
 }

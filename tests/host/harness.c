@@ -20,6 +20,9 @@ unsigned int test_injections[TEST_VCPUS];
 /* Stale sptes that a test has seen and expected; the VM counts them too. */
 long test_stale_allowed;
 
+jmp_buf *test_expected;
+char test_failure[256];
+
 static u64 seed, first_seed;
 
 const struct test_mode test_modes[] = {
@@ -42,6 +45,11 @@ void host_fail(const char *file, int line, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
+	if (test_expected) {
+		vsnprintf(test_failure, sizeof(test_failure), format, args);
+		va_end(args);
+		longjmp(*test_expected, 1);
+	}
 	print_error("%s:%d: ", file, line);
 	vprint_error(format, args);
 	print_error(" (seed %llu)\n", first_seed);

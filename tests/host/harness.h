@@ -89,6 +89,27 @@ extern long test_stale_allowed;
 
 #define stat(vm, name) atomic64_read(&(vm)->stats.name)
 
+/*
+ * expect_failure() - the machine must end the test here, and say @words. It stops in
+ * the middle: what was held is held, what was begun is begun.
+ */
+#define expect_failure(code, words) do {				\
+	jmp_buf expect_buf;						\
+									\
+	test_expected = &expect_buf;					\
+	if (!setjmp(expect_buf)) {					\
+		code;							\
+		test_expected = NULL;					\
+		fail_msg("not noticed: %s", #code);			\
+	}								\
+	test_expected = NULL;						\
+	if (!strstr(test_failure, words))				\
+		fail_msg("noticed, but said: %s", test_failure);	\
+} while (0)
+
+extern jmp_buf *test_expected;
+extern char test_failure[256];
+
 /* Random numbers: the same in each run, and a failed test says which seed it had. */
 void test_seed(u64 seed);
 u64 test_random(void);

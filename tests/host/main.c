@@ -11,7 +11,7 @@
 int main(void)
 {
 	int (*const groups[])(void) = {
-		memslot_tests, walk_tests, shadow_tests, random_tests,
+		memslot_tests, walk_tests, shadow_tests, rmap_tests, tlb_tests, random_tests,
 	};
 	unsigned int i;
 	int failed = 0;
