@@ -3,7 +3,7 @@
  * cr.c - chapter 0: the control registers, as the guest sees them. What a write
  * may contain, and which ones make the shadow of the guest's memory another.
  *
- * You come here from emulate.c, msr.c (EFER) and regs.c. Next: walk.c, which
+ * You come here from mov_cr.c, msr.c (EFER) and regs.c. Next: walk.c, which
  * reads the guest's tables by these registers.
  */
 #include <asm/processor-flags.h>

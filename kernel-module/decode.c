@@ -4,7 +4,7 @@
  * a MOV to a control register, but not which, nor how long the instruction is.
  * This decodes those few instructions: prefixes, ModRM, SIB, addresses, operands.
  *
- * You come here from emulate.c, with bytes read from the guest. Nothing here
+ * You come here from insn.c, with bytes read from the guest. Nothing here
  * touches a guest: see tests/host/test_decode.c.
  */
 #include <linux/errno.h>

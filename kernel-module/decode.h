@@ -4,7 +4,7 @@
  * the few instructions that exits leave to us, and none else. It depends on
  * nothing of the kernel, so that it can be tested in user space.
  *
- * You come here from emulate.c and io.c.
+ * You come here from fetch_insn() in insn.c.
  */
 #ifndef KVMSWAP_DECODE_H
 #define KVMSWAP_DECODE_H

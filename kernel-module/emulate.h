@@ -11,7 +11,7 @@
 #include "decode.h"
 #include "kvmswap.h"
 
-/* emulate.c */
+/* insn.c */
 int fetch_insn(struct vcpu *vcpu, struct insn *insn);
 int fetch_failed(struct vcpu *vcpu, const struct insn *insn, int r);
 int insn_changed(struct vcpu *vcpu, const struct insn *insn);
@@ -24,6 +24,7 @@ bool is_64bit_code(struct vcpu *vcpu);
 gva_t segment_address(struct vcpu *vcpu, u8 segment, u64 offset);
 bool check_segment(struct vcpu *vcpu, u8 segment, u64 offset, u8 size, bool write);
 
+/* emulate.c */
 int emulate_invlpg(struct vcpu *vcpu);
 int emulate_hlt(struct vcpu *vcpu);
 int emulate_cpuid(struct vcpu *vcpu);

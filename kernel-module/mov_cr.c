@@ -3,7 +3,7 @@
  * mov_cr.c - chapter 0: MOV from and to control registers, and the instructions
  * that are CR0 under another name: CLTS, SMSW and LMSW.
  *
- * You come here from exit.c; emulate.c reads the instruction, cr.c has the
+ * You come here from exit.c; insn.c reads the instruction, cr.c has the
  * registers.
  */
 #include "emulate.h"
