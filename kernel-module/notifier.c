@@ -50,9 +50,10 @@ static struct vm *mmu_notifier_to_vm(struct mmu_notifier *mn)
 }
 
 /*
- * The kernel has cleared its entries for [start, end) and flushed the CPUs' TLBs.
- * Called under the page-table lock for a single page, so it must not sleep; the
- * flush is over before mmu_lock is let go, and the page is free after we return.
+ * The kernel has cleared its entries for [start, end); it flushes the CPUs' own TLBs
+ * before or after this call (reclaim does it for many pages at once). It may hold a
+ * page-table lock, so we must not sleep; our flush is over before mmu_lock is let go,
+ * and the page may be free after we return.
  */
 static void invalidate_range(struct mmu_notifier *mn, struct mm_struct *mm,
 			     unsigned long start, unsigned long end)
