@@ -26,7 +26,7 @@ static void show_swap_out(struct vmm *vm, char *work)
 	check(vmm_extension(vm, KVM_CAP_SYNC_MMU), "the capability is there");
 	check(before >= PAGES, "each page is mapped");
 	check(!stat_of(vm, "pages_pinned"), "no spte holds a page");
-	code("notifier.h sptes_pin_pages(), fault.c fault_walk(): put_page()");
+	code("notifier.h sptes_pin_pages(), fault.c fault_walk(): the reference is dropped");
 
 	step("The host wants them back: MADV_PAGEOUT");
 	unmapped = stat_of(vm, "sptes_unmapped");
