@@ -177,6 +177,20 @@ static void audit_structure(struct audit *a)
 /* ---- invariant 1: what does the host map there? ---- */
 
 /*
+ * Is this frame part of the huge zero page? When the host splits its entry for it
+ * into entries for the small zero page, it tells nobody: both read as zeros, and before
+ * a page of its own takes their place it does tell (mm/huge_memory.c,
+ * __split_huge_pmd()).
+ */
+static bool is_huge_zero(u64 pfn)
+{
+	struct page *head = compound_head(pfn_to_page(pfn));
+
+	return PageHead(head) && !PageAnon(head) && !head->mapping &&
+	       !memchr_inv(page_address(pfn_to_page(pfn)), 0, PAGE_SIZE);
+}
+
+/*
  * The host's frame at @hva, if its entry is present and @write is allowed. Reads
  * the page tables without their locks (mmu_lock is held, and is inside of them);
  * mmap_lock is held to write, so no table is freed.
@@ -207,6 +221,8 @@ static bool host_maps(struct mm_struct *mm, hva_t hva, u64 pfn, bool write)
 		return pmd_pfn(pmdval) + ((hva & ~PMD_MASK) >> PAGE_SHIFT) == pfn &&
 		       (!write || pmd_write(pmdval));
 	pte = READ_ONCE(*pte_offset_kernel(&pmdval, hva));
+	if (!write && pte_present(pte) && is_zero_pfn(pte_pfn(pte)) && is_huge_zero(pfn))
+		return true;
 	return pte_present(pte) && !pte_protnone(pte) && pte_pfn(pte) == pfn &&
 	       (!write || pte_write(pte));
 }
