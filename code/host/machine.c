@@ -29,6 +29,8 @@ void machine_start(void)
 	host_lose_ipis = false;
 	host_ipis = 0;
 	host_locks_reset();
+	host_pages_reset();
+	host_objects = 0;
 	cpus_reset();
 	host_mm_start();
 }

@@ -61,6 +61,7 @@ bool host_allocation_fails(void);
 
 struct page *host_alloc_page(void);
 struct page *host_zero_page(void);
+void host_pages_reset(void);
 int host_pages_used(void);
 bool host_page_is_free(u64 pfn);
 bool host_pfn_valid(u64 pfn);

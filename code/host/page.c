@@ -74,6 +74,16 @@ struct page *host_alloc_page(void)
 	return page;
 }
 
+/** host_pages_reset() - all pages are free, whatever a failed test left. */
+void host_pages_reset(void)
+{
+	memset(pages, 0, sizeof(pages));
+	zero_page = NULL;
+	used = 0;
+	if (arena)
+		ASAN_POISON_MEMORY_REGION(arena, HOST_PAGES * PAGE_SIZE);
+}
+
 void get_page(struct page *page)
 {
 	host_check(page->refs > 0, "get_page() of a free page");
@@ -122,6 +132,11 @@ struct page *host_zero_page(void)
 		used--;		/* it stays for ever */
 	}
 	return zero_page;
+}
+
+bool is_zero_pfn(u64 pfn)
+{
+	return pfn_to_page(pfn) == host_zero_page();
 }
 
 int host_pages_used(void)

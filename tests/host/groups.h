@@ -10,7 +10,7 @@ int random_tests(void);
 int rmap_tests(void);
 int notifier_tests(void);
 int tlb_tests(void);
-int memory_tests(void);
+int failure_tests(void);
 int machine_tests(void);
 
 #endif

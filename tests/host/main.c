@@ -11,7 +11,8 @@
 int main(void)
 {
 	int (*const groups[])(void) = {
-		memslot_tests, walk_tests, shadow_tests, rmap_tests, tlb_tests, random_tests,
+		machine_tests, memslot_tests, walk_tests, shadow_tests, rmap_tests, tlb_tests,
+		notifier_tests, failure_tests, random_tests,
 	};
 	unsigned int i;
 	int failed = 0;

@@ -33,6 +33,17 @@ static inline unsigned long page_private(const struct page *page)
 	return page->private;
 }
 
+static inline void *page_address(const struct page *page)
+{
+	return __va(page_to_pfn(page) << PAGE_SHIFT);
+}
+
+bool is_zero_pfn(u64 pfn);
+
+#define compound_head(page)	(page)
+#define PageHead(page)		((page)->head)
+#define PageAnon(page)		((page)->anon)
+
 static inline void set_page_dirty(struct page *page)
 {
 	host_check(page->refs > 0, "set_page_dirty() of a free page");

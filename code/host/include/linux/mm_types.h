@@ -22,6 +22,9 @@ struct page {
 	bool dirty;
 	bool kernel;		/* get_zeroed_page() gave it */
 	unsigned long private;
+	bool head;		/* of a huge page; its other parts are not modelled */
+	bool anon;
+	void *mapping;
 };
 
 /* An entry of the process' page table: present in bit 0, writable in bit 1, the frame. */

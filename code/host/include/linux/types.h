@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include <linux/compiler.h>
+#include <linux/string.h>
 
 typedef __u8 u8;
 typedef __u16 u16;

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_notifier.c - the host's door: which sptes an invalidation takes, in every
+ * order that it can have with a fault. What comes "in the window" runs at the pause
+ * point between the host's page lookup and mmu_lock, each time the same.
+ *
+ * Chapter 4 must fail there as the book says, and chapter 5 must not.
+ */
+#include "groups.h"
+#include "harness.h"
+
+#ifdef CONFIG_KVMSWAP_NOTIFIER
+
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+
+#include "rmap.h"
+
+#define SEQLOCK	IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK)
+#define HVA(n)	host_hva(n)
+
+/* Guest frame n, at the guest address n << 12: there is no paging. */
+static struct vcpu *flat_guest(void)
+{
+	test_memory(16);
+	return test_vcpu[0];
+}
+
+static void invalidate(unsigned long start, unsigned long end)
+{
+	struct mmu_notifier *mn = host_mm.notifier;
+
+	mn->ops->invalidate_range(mn, &host_mm, start, end);
+}
+
+/* Which of the 16 frames are mapped, as bits. */
+static unsigned int mapped(void)
+{
+	const struct memslot *slot = &test_vm->memslots.slot[0];
+	unsigned int bits = 0, i;
+
+	for (i = 0; i < 16; i++)
+		bits |= (gfn_to_rmap(slot, slot->base_gfn + i)->val ? 1U : 0) << i;
+	return bits;
+}
+
+static void map_all(struct vcpu *vcpu)
+{
+	int i;
+
+	for (i = 0; i < 16; i++)
+		expect_done(vcpu, i << 12, PFERR_WRITE, i);
+	assert_int_equal(mapped(), 0xffff);
+}
+
+static void a_range_takes_the_pages_it_touches_and_no_other(void **state)
+{
+	static const struct {
+		unsigned long start, end;
+		unsigned int gone;
+	} cases[] = {
+		{ 0x3000, 0x4000, BIT(3) },
+		{ 0x3000, 0x3001, BIT(3) },
+		{ 0x3fff, 0x4000, BIT(3) },
+		{ 0x3fff, 0x4001, BIT(3) | BIT(4) },
+		{ 0x3010, 0x3020, BIT(3) },
+		{ 0x0000, 0x1000, BIT(0) },
+		{ 0xf000, 0x10000, BIT(15) },
+		{ 0xf000, 0x20000, BIT(15) },
+		{ 0x10000, 0x20000, 0 },
+		{ 0x2000, 0x9000, 0x1fc },
+		{ 0x4000, 0x4000, 0 },
+		{ -HOST_USER_BASE, 0x1000, BIT(0) },		/* from address 0 */
+		{ -HOST_USER_BASE, -HOST_USER_BASE, 0 },
+		{ 0x8000, 0x7ffffffff000 - HOST_USER_BASE, 0xff00 },
+	};
+	struct vcpu *vcpu = flat_guest();
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		long before = stat(test_vm, sptes_unmapped);
+
+		map_all(vcpu);
+		invalidate(HOST_USER_BASE + cases[i].start, HOST_USER_BASE + cases[i].end);
+		host_check(mapped() == (~cases[i].gone & 0xffff), "case %u: mapped %#x", i,
+			   mapped());
+		assert_int_equal(stat(test_vm, sptes_unmapped) - before,
+				 __builtin_popcount(cases[i].gone));
+	}
+}
+
+static void all_slots_over_an_address_are_found(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	gfn_t gfn;
+
+	(void)state;
+	/* Pages 4 to 7 a second time at 0x100, and page 7 a third time at 0x200. */
+	assert_int_equal(test_slot(1, 0x100, 4, HVA(4), 0), 0);
+	assert_int_equal(test_slot(5, 0x200, 1, HVA(7), 0), 0);
+	expect_done(vcpu, 7 << 12, PFERR_WRITE, 7);
+	expect_done(vcpu, 0x103 << 12, PFERR_WRITE, 7);
+	expect_done(vcpu, 0x200 << 12, 0, 7);
+	expect_done(vcpu, 0x100 << 12, 0, 4);
+	assert_true(host_swap_out(HVA(7)));
+	assert_int_equal(stat(test_vm, sptes_unmapped), 3);
+	assert_int_equal(test_audit(test_vm).leaf_sptes, 1);
+	for (gfn = 0x103; gfn <= 0x200; gfn += 0xfd)
+		expect_done(vcpu, gfn << 12, PFERR_WRITE, 7);
+	expect_clean_audit(test_vm);
+}
+
+static void a_slot_that_is_not_mapped_is_skipped(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	struct memslot *slot = &test_vm->memslots.slot[1];
+	struct test_access result;
+	struct rmap_head *rmap;
+
+	(void)state;
+	assert_int_equal(test_slot(1, 0x100, 4, 0, 0), 0);
+	assert_int_equal(guest_access(vcpu, 0x100000, 0, &result), -EFAULT);
+	rmap = slot->rmap;
+	audit_always = false;
+	slot->rmap = NULL;	/* whoever looks at it is found out */
+	invalidate(0, ~0UL << PAGE_SHIFT);
+	invalidate(0, 0x1000);
+	slot->rmap = rmap;
+}
+
+static void a_page_comes_back_with_what_was_in_it(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	struct test_access result;
+	u64 *word;
+
+	(void)state;
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	guest_access(vcpu, 0x3000, PFERR_WRITE, &result);
+	word = __va(result.pfn << PAGE_SHIFT);
+	*word = 0x1122334455667788;
+	assert_true(host_swap_out(HVA(3)));
+	assert_true(host_page_is_free(result.pfn));
+	expect_done(vcpu, 0x3000, 0, 3);
+	assert_int_equal(gpa_peek(0x3000), 0x1122334455667788);
+	assert_true(host_replace(HVA(3)));
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	assert_int_equal(gpa_peek(0x3000), 0x1122334455667788);
+	host_dontneed(HVA(3), 1);
+	expect_done(vcpu, 0x3000, 0, 3);
+	assert_int_equal(gpa_peek(0x3000), 0);
+	expect_clean_audit(test_vm);
+}
+
+static void what_the_guest_reads_is_replaced_when_the_host_writes(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	struct test_access result;
+
+	(void)state;
+	/* The zero page, then a page of its own. */
+	assert_int_equal(guest_access(vcpu, 0x3000, 0, &result), ACCESS_DONE);
+	assert_ptr_equal(pfn_to_page(result.pfn), host_zero_page());
+	gpa_poke(0x3000, 7);
+	expect_done(vcpu, 0x3000, 0, 3);
+	/* Shared with a child: the guest's write makes a copy, the child keeps the old. */
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	guest_access(vcpu, 0x3000, PFERR_WRITE, &result);
+	assert_true(host_write_protect(HVA(3)));
+	expect_done(vcpu, 0x3000, 0, 3);
+	get_page(pfn_to_page(result.pfn));
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	assert_int_not_equal(host_user_pfn(HVA(3)), result.pfn);
+	assert_int_equal(*(u64 *)__va(result.pfn << PAGE_SHIFT), 7);
+	put_page(pfn_to_page(result.pfn));
+	expect_clean_audit(test_vm);
+}
+
+/* ---- the window ---- */
+
+static void swap_3(void *data)
+{
+	(void)data;
+	host_swap_out(HVA(3));
+}
+
+static void dontneed_3(void *data)
+{
+	(void)data;
+	host_dontneed(HVA(3), 1);
+}
+
+static void protect_3(void *data)
+{
+	(void)data;
+	host_write_protect(HVA(3));
+}
+
+static void munmap_3(void *data)
+{
+	(void)data;
+	host_munmap(HVA(3), 1);
+}
+
+static void swap_4(void *data)
+{
+	(void)data;
+	host_swap_out(HVA(4));
+}
+
+static void swap_and_back(void *data)
+{
+	(void)data;
+	host_swap_out(HVA(3));
+	host_poke(HVA(3), 99);
+}
+
+static void an_invalidation_in_the_window(void **state)
+{
+	static const struct {
+		const char *what;
+		void (*run)(void *data);
+		int outcome;	/* of the guest's access, where it is retried */
+		int retries;
+		bool stale;	/* where it is not */
+	} cases[] = {
+		{ "swap out", swap_3, ACCESS_DONE, 1, true },
+		{ "discard", dontneed_3, ACCESS_DONE, 1, true },
+		/* Twice: the lookup itself makes the copy, and invalidates the old page. */
+		{ "fork", protect_3, ACCESS_DONE, 2, true },
+		{ "unmap", munmap_3, -EFAULT, 1, true },
+		{ "another page", swap_4, ACCESS_DONE, 1, false },
+		/* The held page is found in the swap cache again: the luck of the seed. */
+		{ "swap out and in", swap_and_back, ACCESS_DONE, 1, false },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vcpu *vcpu = flat_guest();
+		struct test_access result;
+		struct test_audit audit;
+		int outcome;
+		gpa_t gpa;
+
+		gpa_poke(0x3000, 1);
+		gpa_poke(0x4000, 1);
+		assert_int_equal(cpu_enter(vcpu), 0);
+		cpu_exit(vcpu);
+		host_arm_pause(PAUSE_FAULT_WINDOW, cases[i].run, NULL);
+		assert_int_equal(page_fault(vcpu, 0x3000, PFERR_WRITE, &gpa), FAULT_RESUME);
+		audit = test_audit(test_vm);
+		host_check(audit.stale_sptes == (!SEQLOCK && cases[i].stale), "%s: %ld stale sptes",
+			   cases[i].what, audit.stale_sptes);
+		test_stale_allowed += audit.stale_sptes;
+		if (SEQLOCK) {
+			assert_int_equal(mapped(), 0);
+			outcome = guest_access(vcpu, 0x3000, PFERR_WRITE, &result);
+			host_check(outcome == cases[i].outcome, "%s: %d", cases[i].what, outcome);
+			if (outcome == ACCESS_DONE)
+				assert_int_equal(result.pfn, host_user_pfn(HVA(3)));
+			assert_int_equal(stat(test_vm, faults_retried), cases[i].retries);
+			expect_clean_audit(test_vm);
+		}
+		test_teardown(state);
+		test_setup(state);
+	}
+}
+
+#ifndef CONFIG_KVMSWAP_SEQLOCK
+/* Where the stale spte of chapter 4 leads: the page is freed, and the guest has it. */
+static void the_race_ends_in_a_page_used_after_it_was_freed(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	struct test_access result;
+	u64 pfn;
+
+	(void)state;
+	gpa_poke(0x3000, 1);
+	pfn = host_user_pfn(HVA(3));
+	assert_int_equal(cpu_enter(vcpu), 0);
+	host_arm_pause(PAUSE_FAULT_WINDOW, swap_3, NULL);
+	assert_int_equal(guest_access(vcpu, 0x3000, PFERR_WRITE, &result), ACCESS_DONE);
+	assert_int_equal(result.pfn, pfn);
+	expect_failure(host_reclaim_cache(HVA(3)), "CPU 0 can still use it");
+	/* And should the CPU forget it: nobody will ever call for this spte again. */
+	cpu_exit(vcpu);
+	vcpu->requests = BIT(REQ_TLB_FLUSH);
+	put_page(pfn_to_page(pfn));
+	assert_true(host_page_is_free(pfn));
+	assert_int_equal(test_audit(test_vm).stale_sptes, 1);
+	test_stale_allowed = 1;
+	expect_failure(guest_access(vcpu, 0x3000, PFERR_WRITE, &result), "uses a free page");
+}
+#endif
+
+#ifdef CONFIG_KVMSWAP_SEQLOCK
+static void another_fault(void *data)
+{
+	(void)data;
+	/* It would wait for us: that is what the seed's reader does. */
+	read_seqbegin(&test_vm->mmu_notifier_invalidate_lock);
+}
+
+static void a_fault_waits_while_an_invalidation_is_under_way(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	unsigned int seq;
+
+	(void)state;
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	seq = retry_begin(test_vm);
+	invalidate(HVA(3), HVA(4));
+	spin_lock(&test_vm->mmu_lock);
+	assert_true(retry_needed(test_vm, seq));
+	assert_false(retry_needed(test_vm, seq + 2));
+	spin_unlock(&test_vm->mmu_lock);
+
+	host_arm_pause(PAUSE_INVALIDATE, another_fault, NULL);
+	expect_failure(invalidate(HVA(3), HVA(4)), "spin for ever");
+	/* The invalidation never ended: let it. */
+	host_locks_reset();
+	retry_init(test_vm);
+}
+#endif
+
+static void before_and_after_the_window_all_is_well(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+
+	(void)state;
+	gpa_poke(0x3000, 1);
+	assert_true(host_swap_out(HVA(3)));		/* before */
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	assert_true(host_swap_out(HVA(3)));		/* after */
+	assert_int_equal(mapped(), 0);
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	assert_int_equal(stat(test_vm, faults_retried), 0);
+	assert_int_equal(stat(test_vm, sptes_unmapped), 1);
+	expect_clean_audit(test_vm);
+}
+
+/* ---- the end ---- */
+
+static void after_release_the_vm_is_dead(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	struct test_access result;
+
+	(void)state;
+	map_all(vcpu);
+	host_mm_exit();
+	assert_true(test_vm->dead);
+	assert_int_equal(mapped(), 0);
+	assert_false(cpu_caches(vcpu, 0x3000));
+	assert_int_equal(test_audit(test_vm).leaf_sptes, 0);
+	cpu_exit(vcpu);
+	mmu_unload(vcpu);
+	assert_int_equal(guest_access(vcpu, 0x3000, 0, &result), -EIO);
+	assert_int_equal(test_audit(test_vm).leaf_sptes, 0);
+	/* The VM goes after the process: nothing of the process is touched. */
+	host_mm.pte = NULL;
+	host_mm.user = NULL;
+	test_free_vm();
+}
+
+static void exit_in_the_window(void *data)
+{
+	(void)data;
+	/* exit_mmap() without the pages: the fault holds slots_lock, not the mm. */
+	host_mm.notifier->ops->release(host_mm.notifier, &host_mm);
+}
+
+static void a_fault_that_release_overtakes_maps_nothing(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	struct test_access result;
+
+	(void)state;
+	assert_int_equal(cpu_enter(vcpu), 0);
+	host_arm_pause(PAUSE_FAULT_WINDOW, exit_in_the_window, NULL);
+	assert_int_equal(guest_access(vcpu, 0x3000, 0, &result), -EIO);
+	assert_int_equal(mapped(), 0);
+	assert_int_equal(stat(test_vm, sptes_set), 0);
+}
+
+static void a_vm_that_goes_first_is_not_called_again(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+
+	(void)state;
+	map_all(vcpu);
+	test_free_vm();
+	assert_null(host_mm.notifier);
+	host_swap_out(HVA(3));
+	host_dontneed(HVA(0), 16);
+	host_mm_exit();
+}
+
+/* A writable spte's page is dirty from the start: MADV_FREE looks before it calls. */
+static void a_page_is_dirty_from_the_moment_it_may_be_written(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+
+	(void)state;
+	gpa_poke(0x3000, 1);
+	expect_done(vcpu, 0x3000, 0, 3);
+	assert_false(pfn_to_page(host_user_pfn(HVA(3)))->dirty);
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	assert_true(pfn_to_page(host_user_pfn(HVA(3)))->dirty);
+	/* And no spte holds it: the process does, alone. */
+	assert_int_equal(pfn_to_page(host_user_pfn(HVA(3)))->refs, 1);
+}
+
+/* A part of the huge zero page, where the host's entry was split and nobody told. */
+static void zeros_for_zeros_are_not_stale(void **state)
+{
+	static const struct {
+		bool head, anon, write;
+		u64 word;
+		long stale;
+	} cases[] = {
+		{ true, false, false, 0, 0 }, { false, false, false, 0, 1 },
+		{ true, true, false, 0, 1 }, { true, false, false, 1, 1 },
+		{ true, false, true, 0, 1 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct page *page = host_alloc_page();
+
+		test_memory(16);
+		page->head = cases[i].head;
+		page->anon = cases[i].anon;
+		*(u64 *)page_address(page) = cases[i].word;
+		host_mm.pte[3].val = page_to_pfn(page) << PAGE_SHIFT | 3;
+		expect_done(test_vcpu[0], 0x3000, cases[i].write ? PFERR_WRITE : 0, 3);
+		get_page(host_zero_page());
+		host_mm.pte[3].val = page_to_pfn(host_zero_page()) << PAGE_SHIFT | 1;
+		assert_int_equal(test_audit(test_vm).stale_sptes, cases[i].stale);
+		test_stale_allowed += cases[i].stale;
+		invalidate(HVA(3), HVA(4));
+		put_page(page);
+		test_teardown(state);
+		test_setup(state);
+	}
+}
+
+int notifier_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		mmu_test(zeros_for_zeros_are_not_stale),
+		mmu_test(a_range_takes_the_pages_it_touches_and_no_other),
+		mmu_test(all_slots_over_an_address_are_found),
+		mmu_test(a_slot_that_is_not_mapped_is_skipped),
+		mmu_test(a_page_comes_back_with_what_was_in_it),
+		mmu_test(what_the_guest_reads_is_replaced_when_the_host_writes),
+		mmu_test(an_invalidation_in_the_window),
+#ifdef CONFIG_KVMSWAP_SEQLOCK
+		mmu_test(a_fault_waits_while_an_invalidation_is_under_way),
+#else
+		mmu_test(the_race_ends_in_a_page_used_after_it_was_freed),
+#endif
+		mmu_test(before_and_after_the_window_all_is_well),
+		mmu_test(after_release_the_vm_is_dead),
+		mmu_test(a_fault_that_release_overtakes_maps_nothing),
+		mmu_test(a_vm_that_goes_first_is_not_called_again),
+		mmu_test(a_page_is_dirty_from_the_moment_it_may_be_written),
+	};
+
+	return cmocka_run_group_tests_name("notifier", tests, NULL, NULL);
+}
+
+#else	/* chapters 2 and 3: pages are held instead */
+
+#include <linux/mm.h>
+
+static void a_mapped_page_is_held_and_stays_in_memory(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+	u64 pfn;
+
+	(void)state;
+	test_memory(16);
+	expect_done(vcpu, 0x3000, 0, 3);
+	pfn = host_user_pfn(host_hva(3));
+	assert_int_equal(pfn_to_page(pfn)->refs, 2);
+	assert_int_equal(stat(test_vm, pages_pinned), 1);
+	assert_false(host_swap_out(host_hva(3)));
+	assert_false(host_reclaim_cache(host_hva(3)));
+	assert_false(host_page_is_free(pfn));
+	/* The process finds it where it was. */
+	host_poke(host_hva(3), 1);
+	assert_int_equal(host_user_pfn(host_hva(3)), pfn);
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	assert_int_equal(pfn_to_page(pfn)->refs, 2);
+	/* When the slot goes, so does the hold. */
+	assert_int_equal(test_slot(0, 0, 0, 0, 0), 0);
+	assert_int_equal(pfn_to_page(pfn)->refs, 1);
+	assert_int_equal(stat(test_vm, pages_pinned), 0);
+	assert_true(host_swap_out(host_hva(3)));
+}
+
+int notifier_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		mmu_test(a_mapped_page_is_held_and_stays_in_memory),
+	};
+
+	return cmocka_run_group_tests_name("notifier", tests, NULL, NULL);
+}
+
+#endif
