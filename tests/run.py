@@ -26,7 +26,7 @@ LOGS = ROOT / "build" / "log"
 # In the order in which they find mistakes fastest.
 STEPS = ("test-boot", "spelling", "checkpatch", "sparse", "test-host", "test-docs",
          "docs", "chapter0", "chapter1", "chapter2", "chapter3", "chapter4", "chapter5",
-         "test-guest")
+         "test-guest", "test-transcripts", "test-swap")
 
 COUNTS = (
     (re.compile(r"\b(\d+) passed, (\d+) failed\b"), (1, 2)),
