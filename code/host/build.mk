@@ -33,4 +33,4 @@ $(HOST_OUT)/$(1)/module/%.o: kernel-module/%.c code/host/build.mk
 	$$(CC) $$(HOST_CFLAGS) $(host_defines) -c -o $$@ $$<
 endef
 
--include $(wildcard $(HOST_OUT)/*/*/*.d)
+-include $(wildcard $(HOST_OUT)/*/*/*.d $(HOST_OUT)/*.d)

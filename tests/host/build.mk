@@ -16,9 +16,18 @@ $(HOST_OUT)/$(1)/mmu-test: $(patsubst %,$(HOST_OUT)/$(1)/test/%.o,$(HOST_TESTS))
 endef
 $(foreach chapter,$(HOST_CHAPTERS),$(eval $(call HOST_TEST,$(chapter))))
 
-HOST_RUNS := $(HOST_CHAPTERS:%=test-host%)
+# The decoder stands alone, and is the same in every chapter.
+$(HOST_OUT)/decode-test: tests/host/test_decode.c kernel-module/decode.c code/host/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -MF $@.d -o $@ tests/host/test_decode.c kernel-module/decode.c -lcmocka
 
-$(HOST_RUNS): test-host%: | $(STAMP)/build $(STAMP)/test
+test-host-decode: | $(STAMP)/build $(STAMP)/test
+	@$(MAKE) --no-print-directory -s $(HOST_OUT)/decode-test
+	@$(HOST_OUT)/decode-test
+
+HOST_RUNS := test-host-decode $(HOST_CHAPTERS:%=test-host%)
+
+$(HOST_CHAPTERS:%=test-host%): test-host%: | $(STAMP)/build $(STAMP)/test
 	@$(MAKE) --no-print-directory -s $(HOST_OUT)/$*/mmu-test
 	@ASAN_OPTIONS=detect_leaks=1 $(HOST_OUT)/$*/mmu-test
 
