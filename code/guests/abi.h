@@ -11,7 +11,7 @@
 
 /* Guest-physical layout; all of it identity-mapped in every mode. */
 #define ABI_GDT		0x1000	/* the monitor's flat GDT */
-#define ABI_IDT		0x2000	/* an empty IDT: a fault without one of your own is a triple fault */
+#define ABI_IDT		0x2000	/* an empty IDT: without one of your own a fault is a triple one */
 #define ABI_PARAMS	0x3000	/* struct guest_params */
 #define ABI_REAL_STACK	0x7000	/* vCPU n: the top is this minus n * ABI_REAL_STACK_SIZE */
 #define ABI_REAL_STACK_SIZE 0x400

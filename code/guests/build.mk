@@ -20,8 +20,10 @@ $(BUILD)/obj/guests/$(1)/%.o: $(GUEST_DIR)/%.S $(GUEST_DIR)/build.mk
 	$$(CC) -m$(2) $(4) -DGUEST_BITS=$(2) $(GUEST_CFLAGS) -c -o $$@ $$<
 $(BUILD)/obj/guests/$(1)/$(1).elf: $(addprefix $(BUILD)/obj/guests/$(1)/,$(addsuffix .o,$(3))) \
 		$(GUEST_DIR)/guest.lds
+	@mkdir -p $$(@D)
 	$$(CC) -m$(2) $(GUEST_LDFLAGS) -o $$@ $$(filter %.o,$$^)
 $(GUEST_OUT)/$(1).bin: $(BUILD)/obj/guests/$(1)/$(1).elf
+	@mkdir -p $$(@D)
 	objcopy -O binary $$< $$@
 -include $(wildcard $(BUILD)/obj/guests/$(1)/*.d)
 endef

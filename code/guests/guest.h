@@ -13,7 +13,11 @@
 
 #include "abi.h"
 
-typedef unsigned long word;	/* as wide as a register: 4 or 8 bytes */
+/*
+ * As wide as a register: 4 or 8 bytes.
+ * checkpatch(NEW_TYPEDEFS): one word for it in code that is built for three widths
+ */
+typedef unsigned long word;
 
 /**
  * guest_main() - the program.

@@ -18,30 +18,42 @@ static void check(const char *what, word found, word want)
 	failures += found != want;
 }
 
-#define STORE(suffix, type, value, offset)						\
-	asm volatile("mov" suffix " %0, " #offset "(%1)"				\
-		     : : "q"((type)(value)), "r"(device) : "memory")
-#define LOAD(suffix, type, offset) ({							\
-	type result;									\
-	asm volatile("mov" suffix " " #offset "(%1), %0"				\
-		     : "=q"(result) : "r"(device) : "memory");				\
-	result; })
+/* store_b(offset, value), load_b(offset) and so on: one plain move each. */
+#define MOVES(suffix, type)							\
+	static void store_##suffix(word offset, type value)			\
+	{									\
+		asm volatile("mov" #suffix " %0, (%1)"				\
+			     : : "q"(value), "r"(device + offset) : "memory");	\
+	}									\
+										\
+	static type load_##suffix(word offset)					\
+	{									\
+		type value;							\
+										\
+		asm volatile("mov" #suffix " (%1), %0"				\
+			     : "=q"(value) : "r"(device + offset) : "memory");	\
+		return value;							\
+	}
+
+MOVES(b, uint8_t)
+MOVES(w, uint16_t)
+MOVES(l, uint32_t)
 
 static void moves(void)
 {
 	word index = 3;
 	uint32_t value;
 
-	STORE("b", uint8_t, 0x11, 0);
-	STORE("b", uint8_t, 0x22, 1);
-	STORE("w", uint16_t, 0x4433, 2);
-	STORE("l", uint32_t, 0x88776655, 4);
-	check("one byte", LOAD("b", uint8_t, 1), 0x22);
-	check("two bytes", LOAD("w", uint16_t, 0), 0x2211);
-	check("four bytes", LOAD("l", uint32_t, 0), 0x44332211);
-	check("four bytes more", LOAD("l", uint32_t, 4), 0x88776655);
+	store_b(0, 0x11);
+	store_b(1, 0x22);
+	store_w(2, 0x4433);
+	store_l(4, 0x88776655);
+	check("one byte", load_b(1), 0x22);
+	check("two bytes", load_w(0), 0x2211);
+	check("four bytes", load_l(0), 0x44332211);
+	check("four bytes more", load_l(4), 0x88776655);
 	asm volatile("movl $0x1234567, 8(%0)" : : "r"(device) : "memory");
-	check("an immediate", LOAD("l", uint32_t, 8), 0x1234567);
+	check("an immediate", load_l(8), 0x1234567);
 	asm volatile("movl %0, 16(%1,%2,4)" : : "r"(0xcafe), "r"(device), "r"(index) : "memory");
 	asm volatile("movl 16(%1,%2,4), %0" : "=r"(value) : "r"(device), "r"(index) : "memory");
 	check("base, index and scale", value, 0xcafe);

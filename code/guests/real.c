@@ -100,14 +100,14 @@ static volatile uint32_t interrupts;
 
 /* The handlers of vectors 0x21 and 6 (#UD): count, and for #UD skip the 2 bytes. */
 asm(".text\n"
-    "int21: incl %cs:interrupts\n"
-    "	iretw\n"
-    "ud:	pushl %ebp\n"
-    "	movl %esp, %ebp\n"
-    "	addw $2, 4(%bp)\n"
-    "	addl $0x100, %cs:interrupts\n"
-    "	popl %ebp\n"
-    "	iretw\n");
+	"int21:	incl %cs:interrupts\n"
+	"	iretw\n"
+	"ud:	pushl %ebp\n"
+	"	movl %esp, %ebp\n"
+	"	addw $2, 4(%bp)\n"
+	"	addl $0x100, %cs:interrupts\n"
+	"	popl %ebp\n"
+	"	iretw\n");
 
 extern const char int21[], ud[];
 

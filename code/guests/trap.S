@@ -9,20 +9,22 @@
 	.text
 
 /* Sixteen bytes a gate; the CPU pushes an error code for 8, 10 to 14 and 17. */
-	.macro gate vector
+	.macro gate
 	.balign 16
-	.if !((\vector == 8) | ((\vector >= 10) & (\vector <= 14)) | (\vector == 17))
+	.if !((vector == 8) | ((vector >= 10) & (vector <= 14)) | (vector == 17))
 	push $0
 	.endif
-	push $\vector
+	push $vector
 	jmp trap_common
 	.endm
 
 	.balign 16
 	.globl trap_gates
 trap_gates:
-	.irp vector, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-	gate \vector
+	.set vector, 0
+	.rept 32
+	gate
+	.set vector, vector + 1
 	.endr
 
 #if GUEST_BITS == 64

@@ -10,6 +10,7 @@
 
 #define PAGE 4096u
 #define TWINS	8	/* under torture one page in so many has twins, for KSM to merge */
+#define READ_FIRST 4	/* one page in so many is first read, then written */
 #define ZERO_CHECK 16	/* one page in so many is read before its first write: must be 0 */
 #define MAX_WRONG 20	/* words that are named; all are counted */
 
@@ -66,14 +67,38 @@ static void wrong(struct worker *w, uint32_t gpa, uint32_t want, uint32_t found)
 }
 
 /* A word that only this vCPU writes. @pass: what it was last written in. */
-static void check_own(struct worker *w, uint32_t gpa, uint32_t pass)
+static void check_own(struct worker *w, uint32_t gpa, uint32_t pass, uint32_t found)
 {
 	uint32_t want = expected(key(w, gpa), w->vcpu, pass);
-	uint32_t found = *word_at(gpa);
 
 	w->checked++;
 	if (found != want)
 		wrong(w, gpa, want, found);
+}
+
+/* Check what was written in the pass before and write what belongs to this one. */
+static void renew_own(struct worker *w, uint32_t gpa, uint32_t pass)
+{
+	if (pass > 1 || gpa / PAGE % ZERO_CHECK == 0)
+		check_own(w, gpa, pass - 1, *word_at(gpa));
+	*word_at(gpa) = expected(key(w, gpa), w->vcpu, pass);
+}
+
+/*
+ * Two marks in a page of one's own, for even and odd passes: that of this pass is
+ * written before anything in the page is read, then that of the pass before is
+ * checked. So most pages are first met by a write, and some by a read.
+ */
+static void renew_marks(struct worker *w, uint32_t page, uint32_t pass, bool write)
+{
+	uint32_t now = page + 4 + pass % 2 * 4, before = page + 4 + (pass - 1) % 2 * 4;
+
+	if (PAGE / w->words < 12 || page / PAGE / w->vcpus % READ_FIRST == 0)
+		return;
+	if (write)
+		*word_at(now) = expected(key(w, now), w->vcpu, pass);
+	if (pass > 1)
+		check_own(w, before, pass - 1, *word_at(before));
 }
 
 /*
@@ -102,6 +127,8 @@ static void visit(struct worker *w, uint32_t page, bool shared, uint32_t pass, b
 	uint32_t stride = PAGE / w->words;
 	uint32_t k;
 
+	if (!shared)
+		renew_marks(w, page, pass, write);
 	for (k = 0; k < w->words; k++) {
 		uint32_t gpa = page + k * stride;
 		unsigned int owner = shared ? k % w->vcpus : w->vcpu;
@@ -110,10 +137,10 @@ static void visit(struct worker *w, uint32_t page, bool shared, uint32_t pass, b
 			check_other(w, gpa, owner);
 			continue;
 		}
-		if (pass > 1 || page / PAGE % ZERO_CHECK == 0)
-			check_own(w, gpa, pass - 1);
 		if (write)
-			*word_at(gpa) = expected(key(w, gpa), w->vcpu, pass);
+			renew_own(w, gpa, pass);
+		else
+			check_own(w, gpa, pass - 1, *word_at(gpa));
 	}
 }
 

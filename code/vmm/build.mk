@@ -12,15 +12,17 @@ $(VMM_OUT)/%.o: $(VMM_DIR)/%.c $(VMM_DIR)/build.mk
 	$(CC) $(VMM_CFLAGS) -c -o $@ $<
 
 $(LIBVMM): $(LIBVMM_PARTS:%=$(VMM_OUT)/%.o)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	$(AR) rcs $@ $^
 
 PROGRAMS += $(BUILD)/bin/guest-run $(BUILD)/bin/kvmswap-run
 
 $(BUILD)/bin/guest-run: $(VMM_OUT)/guest-run.o $(LIBVMM)
+	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(VMM_LDLIBS)
 
 $(BUILD)/bin/kvmswap-run: $(patsubst %,$(VMM_OUT)/%.o,run job watch sample summary map torture) $(LIBVMM)
+	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(VMM_LDLIBS)
 
 -include $(wildcard $(VMM_OUT)/*.d)

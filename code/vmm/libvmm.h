@@ -85,7 +85,7 @@ struct vmm_vcpu {
 	uint32_t status;	/* what the guest wrote to the exit port */
 	int error;		/* errno of KVM_RUN */
 	uint32_t reports[ABI_REPORTS];	/* read them with vmm_report() */
-	uint64_t efaults;	/* retried; read with __atomic_load_n() while it runs */
+	uint64_t efaults;	/* retried; atomic */
 	uint64_t exits;		/* to user space */
 
 	/* private */
@@ -234,8 +234,8 @@ int vmm_mode_bits(enum vmm_mode mode);
  *
  * Writes the flat GDT at ABI_GDT, an empty IDT at ABI_IDT and, for a mode with
  * paging, tables at ABI_TABLES that identity-map all memory up to the end of the
- * highest slot (the large pages of a mode may map more). The stack pointer is that of vCPU n in abi.h;
- * rdi holds n, rsi the address of the parameter block; other registers are 0.
+ * highest slot (the large pages of a mode may map more). The stack pointer is that of
+ * vCPU n in abi.h; rdi holds n, rsi the address of the parameter block; other registers are 0.
  */
 void vmm_set_mode(struct vmm_vcpu *vcpu, enum vmm_mode mode, uint64_t entry);
 

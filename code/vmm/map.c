@@ -71,17 +71,25 @@ static void colour(const struct map_style *style, enum map_state state, bool bac
 		printf("\033[%dm", looks[state].colour16 + (background ? 10 : 0));
 }
 
-/* What most of the pages [first, end) are. */
-static enum map_state majority(const unsigned char *states, size_t first, size_t end)
-{
-	size_t counts[MAP_STATES] = { 0 };
-	enum map_state state, best = 0;
+/*
+ * What a cell shows: the state that most of its pages have, and with what the cells
+ * before it left over, so that a few pages everywhere are seen as a few cells.
+ */
+struct shares {
+	long open[MAP_STATES];	/* pages that no cell has stood for yet */
+};
 
-	for (; first < end; first++)
-		counts[states[first]]++;
+static enum map_state next_cell(struct shares *shares, const unsigned char *states, size_t npages)
+{
+	enum map_state state, best = 0;
+	size_t page;
+
+	for (page = 0; page < npages; page++)
+		shares->open[states[page]]++;
 	for (state = 1; state < MAP_STATES; state++)
-		if (counts[state] > counts[best])
+		if (shares->open[state] > shares->open[best])
 			best = state;
+	shares->open[best] -= npages;
 	return best;
 }
 
@@ -89,17 +97,19 @@ struct grid {
 	const unsigned char *states;
 	size_t npages;
 	size_t columns, lines;
+	struct shares shares[2];	/* of the line above and the line below */
 };
 
 /* The cell at (@column, @line): pages go through the lines as text does. */
-static enum map_state cell(const struct grid *grid, size_t column, size_t line)
+static enum map_state cell(struct grid *grid, size_t column, size_t line)
 {
 	size_t index = line * grid->columns + column;
 	size_t cells = grid->columns * grid->lines;
 	size_t first = index * grid->npages / cells;
 	size_t end = (index + 1) * grid->npages / cells;
 
-	return majority(grid->states, first, end > first ? end : first + 1);
+	return next_cell(&grid->shares[line % 2], grid->states + first,
+			 end > first ? end - first : 1);
 }
 
 void map_draw(const struct map_style *style, const unsigned char *states, size_t npages, int rows)
@@ -110,6 +120,7 @@ void map_draw(const struct map_style *style, const unsigned char *states, size_t
 		.npages = npages,
 		.columns = columns > 2 * MARGIN + 1 ? columns - 2 * MARGIN : 1,
 		.lines = rows * (style->unicode ? 2 : 1),
+		.shares = { { { 0 } } },
 	};
 	size_t line, column;
 
@@ -140,14 +151,15 @@ void map_legend(const struct map_style *style, const size_t counts[MAP_STATES])
 {
 	enum map_state state;
 
-	printf("%*s", MARGIN, "");
+	printf("%*s", MARGIN - 1, "");
 	for (state = 0; state < MAP_STATES; state++) {
+		putchar(' ');
 		colour(style, state, false);
 		if (style->unicode)
-			fputs("\u2588\u2588", stdout);
+			fputs("\u2588", stdout);
 		else
 			putchar(looks[state].letter);
-		printf("\033[0m %s %zu  ", looks[state].name, counts[state]);
+		printf("\033[0m %s %zu", looks[state].name, counts[state]);
 	}
 	fputs("\033[K\n", stdout);
 }

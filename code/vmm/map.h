@@ -11,8 +11,8 @@
 
 /** enum map_state - of one page of the guest; the order is that of the legend. */
 enum map_state {
-	MAP_YOUNG,	/* mapped by an spte that was used since the last look */
-	MAP_OLD,	/* mapped by an spte that was not */
+	MAP_YOUNG,	/* mapped by an spte that was used a short while ago */
+	MAP_OLD,	/* mapped by an spte that was not used since */
 	MAP_RESIDENT,	/* in the host's memory, and no spte maps it */
 	MAP_SWAPPED,
 	MAP_UNTOUCHED,	/* never used: the host has no page for it */
@@ -32,7 +32,8 @@ void map_style(struct map_style *style, bool ascii);
 /**
  * map_draw() - print the map of @npages states in @rows lines of the terminal.
  *
- * Each cell stands for some pages in a row and has the colour of most of them.
+ * Each cell stands for some pages in a row and has the colour of most of them; what
+ * is left over counts for the next cell, so that the colours have their true shares.
  */
 void map_draw(const struct map_style *style, const unsigned char *states, size_t npages, int rows);
 

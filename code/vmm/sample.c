@@ -14,12 +14,21 @@
 
 #define PAGE_SHIFT 12
 
+/* As in kernel-module/stats.h. */
+static const char *const stat_names[SAMPLE_STATS] = {
+	[STAT_FAULTS] = "faults", [STAT_FAULTS_RETRIED] = "faults_retried",
+	[STAT_SPTES_SET] = "sptes_set", [STAT_SPTES_CLEARED] = "sptes_cleared",
+	[STAT_SPTES_UNMAPPED] = "sptes_unmapped", [STAT_PAGES_PINNED] = "pages_pinned",
+	[STAT_INVALIDATIONS] = "invalidations", [STAT_TLB_FLUSHES] = "tlb_flushes",
+	[STAT_KICKS] = "kicks", [STAT_AUDIT_FAILURES] = "audit_failures",
+};
+
 struct vmm sample_view(const struct job *job, int pid)
 {
 	return (struct vmm) { .fd = job->vm_fd, .pid = pid };
 }
 
-static double now(void)
+double sample_clock(void)
 {
 	struct timespec t;
 
@@ -41,6 +50,17 @@ static unsigned char *states_of(struct sample *sample, const struct job *job, ui
 		first += *npages;
 	}
 	return NULL;
+}
+
+/* @c: the module's letter for the page of @state */
+static void set_mapped(struct sample *sample, unsigned char *state, char c)
+{
+	float *used = &sample->used[state - sample->states];
+
+	if (c == 'y')
+		*used = sample->seconds;
+	if (c == 'y' || c == 'o')
+		*state = sample->seconds - *used < SAMPLE_YOUNG ? MAP_YOUNG : MAP_OLD;
 }
 
 /* The module's map laid over what pagemap said: y and o are sptes. */
@@ -65,10 +85,7 @@ static void read_sptes(struct sample *sample, const struct job *job, const struc
 			continue;
 		}
 		for (c = line; states && *c && *c != '\n' && page < npages; c++, page++)
-			if (*c == 'y')
-				states[page] = MAP_YOUNG;
-			else if (*c == 'o')
-				states[page] = MAP_OLD;
+			set_mapped(sample, states + page, *c);
 	}
 	fclose(file);
 }
@@ -101,10 +118,10 @@ static void read_stats(struct sample *sample, const struct vmm *view)
 	char path[256], line[128], name[64];
 	long long value;
 	FILE *file;
+	int i;
 
-#define SAMPLE_RESET(name) sample->name = -1;
-	SAMPLE_STATS(SAMPLE_RESET)
-#undef SAMPLE_RESET
+	for (i = 0; i < SAMPLE_STATS; i++)
+		sample->stats[i] = -1;
 	dbgfs_path(view, "stats", path, sizeof(path));
 	file = fopen(path, "re");
 	if (!file)
@@ -112,15 +129,14 @@ static void read_stats(struct sample *sample, const struct vmm *view)
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%63s %lld", name, &value) != 2)
 			continue;
-#define SAMPLE_READ(field) if (!strcmp(name, #field)) sample->field = value;
-		SAMPLE_STATS(SAMPLE_READ)
-#undef SAMPLE_READ
+		for (i = 0; i < SAMPLE_STATS; i++)
+			if (!strcmp(name, stat_names[i]))
+				sample->stats[i] = value;
 	}
 	fclose(file);
 }
 
-bool sample_take(struct sample *sample, const struct job *job, int pid, const char *cgroup,
-		 bool clear_young)
+bool sample_take(struct sample *sample, const struct job *job, int pid, const char *cgroup)
 {
 	static double start;
 	struct vmm view = sample_view(job, pid);
@@ -132,18 +148,20 @@ bool sample_take(struct sample *sample, const struct job *job, int pid, const ch
 		for (i = 0; i < job->nr_slots; i++)
 			sample->npages += job->slots[i].size >> PAGE_SHIFT;
 		sample->states = calloc(sample->npages, 1);
-		if (!sample->states)
+		sample->used = calloc(sample->npages, sizeof(*sample->used));
+		if (!sample->states || !sample->used)
 			vmm_die("memory for the states of %zu pages", sample->npages);
+		for (page = 0; page < sample->npages; page++)
+			sample->used[page] = -SAMPLE_YOUNG;
 	}
 	if (!start)
-		start = now();
-	sample->seconds = now() - start;
+		start = sample_clock();
+	sample->seconds = sample_clock() - start;
 	if (!read_pages(sample, job, pid))
 		return false;
 	read_sptes(sample, job, &view);
 	read_stats(sample, &view);
-	if (clear_young)
-		dbgfs_clear_young(&view);	/* stock KVM has none */
+	dbgfs_clear_young(&view);	/* stock KVM has none */
 	memset(sample->counts, 0, sizeof(sample->counts));
 	for (page = 0; page < sample->npages; page++)
 		sample->counts[sample->states[page]]++;

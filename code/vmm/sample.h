@@ -9,35 +9,41 @@
 #include "job.h"
 #include "map.h"
 
-/* What the module counts and the watcher shows; see kernel-module/stats.h. */
-#define SAMPLE_STATS(S) \
-	S(faults) S(faults_fixed) S(faults_retried) S(sptes_set) S(sptes_cleared) \
-	S(sptes_unmapped) S(pages_pinned) S(pages_aged) S(invalidations) S(tlb_flushes) S(kicks) \
-	S(audits) S(audit_failures)
+/* What the module counts and the watcher shows; the names are in sample.c. */
+enum sample_stat {
+	STAT_FAULTS, STAT_FAULTS_RETRIED, STAT_SPTES_SET, STAT_SPTES_CLEARED,
+	STAT_SPTES_UNMAPPED, STAT_PAGES_PINNED, STAT_INVALIDATIONS, STAT_TLB_FLUSHES,
+	STAT_KICKS, STAT_AUDIT_FAILURES,
+	SAMPLE_STATS
+};
+
+#define SAMPLE_YOUNG 2.0
 
 /** struct sample - -1 where a figure is not known (stock KVM, no cgroup). */
 struct sample {
 	double seconds;			/* since the first sample */
 	unsigned char *states;		/* enum map_state of each page */
+	float *used;			/* each page: when it was last seen accessed, seconds */
 	size_t npages;
 	size_t counts[MAP_STATES];
 	long long swapped_kb;		/* VmSwap of the worker */
 	long long pages_in, pages_out;	/* /proc/vmstat, since boot */
 	long long refaults;		/* of the cgroup: anonymous pages that came back */
-#define SAMPLE_FIELD(name) long long name;
-	SAMPLE_STATS(SAMPLE_FIELD)
-#undef SAMPLE_FIELD
+	long long stats[SAMPLE_STATS];	/* of the module */
 };
 
 /**
  * sample_take() - look once.
  * @sample: zeroed before the first time, then reused
- * @clear_young: clear the accessed bits after looking, so that "young" means "since then"
  *
+ * Clears the accessed bits after looking; a page is young for SAMPLE_YOUNG seconds
+ * after it was last seen with its bit set.
  * Return: false if the worker is gone.
  */
-bool sample_take(struct sample *sample, const struct job *job, int pid, const char *cgroup,
-		 bool clear_young);
+bool sample_take(struct sample *sample, const struct job *job, int pid, const char *cgroup);
+
+/** sample_clock() - seconds since some moment. */
+double sample_clock(void);
 
 /** sample_view() - a struct vmm that is good for the dbgfs_ functions alone. */
 struct vmm sample_view(const struct job *job, int pid);

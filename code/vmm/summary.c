@@ -69,8 +69,21 @@ static void print_ends(const struct job *job)
 static void print_figures(const struct summary *summary, const struct job *job,
 			  const struct sample *first, const struct sample *last)
 {
+	static const struct {
+		const char *name;
+		enum sample_stat stat;
+	} of_module[] = {
+		{ "faults", STAT_FAULTS },
+		{ "faults retried", STAT_FAULTS_RETRIED },
+		{ "sptes set", STAT_SPTES_SET },
+		{ "sptes cleared", STAT_SPTES_CLEARED },
+		{ "... since the host asked", STAT_SPTES_UNMAPPED },
+		{ "host's callbacks", STAT_INVALIDATIONS },
+		{ "TLB flushes", STAT_TLB_FLUSHES },
+		{ "kicks", STAT_KICKS },
+	};
 	unsigned long long efaults = 0;
-	int i;
+	size_t i;
 
 	figure("time", (long long)last->seconds, " s");
 	figure("pages out", last->pages_out - first->pages_out, "");
@@ -78,22 +91,16 @@ static void print_figures(const struct summary *summary, const struct job *job,
 	if (first->refaults >= 0)
 		figure("refaults of the cgroup", last->refaults - first->refaults, "");
 	figure("most swapped at a time", summary->max_swapped_kb / 1024, " MiB");
-	if (last->faults < 0) {
+	if (last->stats[STAT_FAULTS] < 0)
 		printf("  (no figures from the module: this device is not kvmswap)\n");
-	} else {
-		figure("faults", last->faults, "");
-		figure("faults retried", last->faults_retried, "");
-		figure("sptes set", last->sptes_set, "");
-		figure("sptes cleared", last->sptes_cleared, "");
-		figure("... since the host asked", last->sptes_unmapped, "");
-		figure("host's callbacks", last->invalidations, "");
-		figure("TLB flushes", last->tlb_flushes, "");
-		figure("kicks", last->kicks, "");
+	for (i = 0; i < sizeof(of_module) / sizeof(of_module[0]); i++)
+		if (last->stats[STAT_FAULTS] >= 0)
+			figure(of_module[i].name, last->stats[of_module[i].stat], "");
+	if (summary->audited)
 		figure("audits", summary->audits, "");
-	}
 	if (!job->config.torture)
 		return;
-	for (i = 0; i < job->config.vcpus; i++)
+	for (i = 0; i < (size_t)job->config.vcpus; i++)
 		efaults += job->vcpus[i].efaults;
 	printf("  torture, seed %u:", job->config.seed);
 	for (i = 0; i < TORTURE_OPS; i++)
@@ -131,20 +138,20 @@ int summary_print(const struct summary *summary, const struct job *job,
 		failed += check("most swapped at a time, KiB", summary->max_swapped_kb,
 				summary->max_swapped_kb * 1024 > half, wanted);
 	}
-	if (last->faults >= 0) {
+	if (last->stats[STAT_FAULTS] >= 0) {
 		const struct dbgfs_audit *worst = &summary->worst;
+		long long pinned = worst->pinned_pages + last->stats[STAT_PAGES_PINNED];
 		bool audited = summary->audited;
 
 		failed += check("stale sptes", audited ? worst->stale_sptes : -1,
 				worst->stale_sptes == 0, "0");
-		failed += check("pinned pages", audited ? worst->pinned_pages : -1,
-				worst->pinned_pages == 0 && last->pages_pinned == 0, "0");
+		failed += check("pinned pages", audited ? pinned : -1, pinned == 0, "0");
 		failed += check("rmap errors", audited ? worst->rmap_errors : -1,
 				worst->rmap_errors == 0, "0");
 		failed += check("role errors", audited ? worst->role_errors : -1,
 				worst->role_errors == 0, "0");
-		failed += check("audit failures counted", last->audit_failures,
-				last->audit_failures == 0, "0");
+		failed += check("audit failures counted", last->stats[STAT_AUDIT_FAILURES],
+				last->stats[STAT_AUDIT_FAILURES] == 0, "0");
 		if (failed && worst->detail[0])
 			printf("the audit's first findings\n%s", worst->detail);
 	}

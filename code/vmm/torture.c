@@ -68,7 +68,7 @@ struct range {
 
 static struct range range_in(char *start, size_t pages)
 {
-	size_t want = 1 + next_random(MAX_RANGE < pages ? MAX_RANGE : pages);
+	size_t want = 1 + next_random(pages < MAX_RANGE ? pages : MAX_RANGE);
 	size_t first = next_random(pages - want + 1);
 
 	return (struct range) { start + first * PAGE, want * PAGE };

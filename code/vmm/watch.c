@@ -18,6 +18,7 @@
 
 #define LIVE_MS		400
 #define PLAIN_MS	2000
+#define COST_SHARE	8	/* a look may take one part in so many of the time */
 #define TEXT_ROWS	6	/* of the live picture, around the map */
 #define MAX_MAP_ROWS	34
 
@@ -25,20 +26,34 @@ static bool live;
 static struct map_style style;
 static int map_rows;
 
-/* Change a second of a figure between two samples; 0 when it is not known. */
-static double rate(const struct sample *now, const struct sample *before, long long a, long long b)
+/* Changes a second between two samples; 0 where a figure is not known. */
+struct rates {
+	double faults, retries, in, out;
+};
+
+static double rate(double seconds, long long now, long long before)
+{
+	return seconds > 0 && now >= 0 && before >= 0 ? (now - before) / seconds : 0;
+}
+
+static struct rates rates(const struct sample *now, const struct sample *before)
 {
 	double seconds = now->seconds - before->seconds;
 
-	return seconds > 0 && a >= 0 && b >= 0 ? (a - b) / seconds : 0;
+	return (struct rates) {
+		.faults = rate(seconds, now->stats[STAT_FAULTS], before->stats[STAT_FAULTS]),
+		.retries = rate(seconds, now->stats[STAT_FAULTS_RETRIED],
+				before->stats[STAT_FAULTS_RETRIED]),
+		.in = rate(seconds, now->pages_in, before->pages_in),
+		.out = rate(seconds, now->pages_out, before->pages_out),
+	};
 }
-
-#define RATE(field) rate(now, before, now->field, before->field)
 
 static void draw(const struct job *job, const struct sample *now, const struct sample *before)
 {
 	static bool drawn;
 	const struct job_config *config = &job->config;
+	struct rates r = rates(now, before);
 	unsigned int wrong = 0;
 	char pass[64] = "";
 	int i;
@@ -51,16 +66,15 @@ static void draw(const struct job *job, const struct sample *now, const struct s
 		snprintf(pass + strlen(pass), sizeof(pass) - strlen(pass), " %u",
 			 job->vcpus[i].pass);
 	}
-	printf("  \033[1mkvmswap\033[0m  %zu MiB guest, %d vCPUs, %lld MiB of memory"
-	       "   %5.1f s   VmSwap %lld MiB\033[K\n",
-	       config->memory >> 20, config->vcpus, config->limit >> 20, now->seconds,
-	       now->swapped_kb >> 10);
+	printf("  \033[1mkvmswap\033[0m  %zu MiB guest, %d vCPUs, %lld MiB of memory",
+	       config->memory >> 20, config->vcpus, config->limit >> 20);
+	printf("   %5.1f s   VmSwap %lld MiB\033[K\n", now->seconds, now->swapped_kb >> 10);
 	printf("\033[K\n");
 	map_draw(&style, now->states, now->npages, map_rows);
 	printf("\033[K\n");
 	map_legend(&style, now->counts);
 	printf("  a second: faults %.0f  swap-ins %.0f  swap-outs %.0f  retries %.0f\033[K\n",
-	       RATE(faults), RATE(pages_in), RATE(pages_out), RATE(faults_retried));
+	       r.faults, r.in, r.out, r.retries);
 	printf("  passes done by each vCPU (of %u and a check):%s   wrong words: %u\033[K\n",
 	       config->passes, pass, wrong);
 	fflush(stdout);
@@ -68,14 +82,15 @@ static void draw(const struct job *job, const struct sample *now, const struct s
 
 static void line(const struct job *job, const struct sample *now, const struct sample *before)
 {
+	struct rates r = rates(now, before);
 	enum map_state state;
 	int i;
 
 	printf("%6.1f s  pages:", now->seconds);
 	for (state = 0; state < MAP_STATES; state++)
 		printf(" %s %zu", map_state_name(state), now->counts[state]);
-	printf("; a second: faults %.0f in %.0f out %.0f retries %.0f; passes", RATE(faults),
-	       RATE(pages_in), RATE(pages_out), RATE(faults_retried));
+	printf("; a second: faults %.0f in %.0f out %.0f retries %.0f; passes", r.faults,
+	       r.in, r.out, r.retries);
 	for (i = 0; i < job->config.vcpus; i++)
 		printf(" %u", job->vcpus[i].pass);
 	printf("\n");
@@ -86,6 +101,15 @@ static void copy_sample(struct sample *to, const struct sample *from)
 {
 	*to = *from;
 	to->states = NULL;	/* the figures are what is wanted */
+	to->used = NULL;
+}
+
+/* How long to sleep after a look that took @cost seconds. */
+static int interval_ms(double cost)
+{
+	int interval = live ? LIVE_MS : PLAIN_MS, least = cost * 1000 * COST_SHARE;
+
+	return interval > least ? interval : least;
 }
 
 static bool worker_ended(int pid, int *status)
@@ -105,6 +129,7 @@ static int describe_worker(int status)
 	return 1;
 }
 
+/* checkpatch(VOLATILE): C's own rule for what a signal handler may set */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal)
@@ -135,22 +160,22 @@ int job_watch(struct job *job, int pid, const char *cgroup)
 							       MAX_MAP_ROWS;
 	if (map_rows < 1)
 		live = false;
-	interval = live ? LIVE_MS : PLAIN_MS;
 
 	while (job_phase(job) == JOB_STARTING) {
 		if (worker_ended(pid, &status))
 			return describe_worker(status);
 		usleep(10000);
 	}
-	if (!sample_take(&now, job, pid, cgroup, true))
+	if (!sample_take(&now, job, pid, cgroup))
 		vmm_warn("read the pages of the worker %d", pid);
 	copy_sample(&first, &now);
 	for (;;) {
 		enum job_phase phase = job_phase(job);
+		double start = sample_clock();
 		int slept;
 
 		copy_sample(&before, &now);
-		if (!sample_take(&now, job, pid, cgroup, true) && worker_ended(pid, &status))
+		if (!sample_take(&now, job, pid, cgroup) && worker_ended(pid, &status))
 			return describe_worker(status);
 		summary_look(&summary, &now);
 		if (live)
@@ -165,6 +190,7 @@ int job_watch(struct job *job, int pid, const char *cgroup)
 			return give_up(pid, "the guest did not end in time (--timeout)");
 		if (job->config.torture)
 			summary_audit(&summary, job, pid);
+		interval = interval_ms(sample_clock() - start);
 		for (slept = 0; slept < interval && job_phase(job) == phase && !interrupted;
 		     slept += 20) {
 			if (worker_ended(pid, &status))

@@ -126,7 +126,7 @@ class OnKvmswap(Swap):
 class Torture(Swap):
     """The host does all it may to the guest's memory; seeds are new in each run."""
 
-    runs = int(os.environ.get("SOAK", "2"))
+    runs = int(os.environ.get("SOAK", "1"))
 
     @classmethod
     def setUpClass(cls):
