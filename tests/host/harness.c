@@ -90,6 +90,7 @@ static struct vcpu *new_vcpu(struct vm *vm, int id)
 	vcpu->cr0 = X86_CR0_PE;
 	mutex_init(&vcpu->mutex);
 	vcpu->mmu.pae_root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	/* Pairs with for_each_vcpu(), as in vcpu_create(). */
 	smp_store_release(&vm->vcpus[id], vcpu);
 	cpu_attach(vcpu);
 	return vcpu;

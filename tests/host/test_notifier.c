@@ -416,13 +416,14 @@ static void a_page_is_dirty_from_the_moment_it_may_be_written(void **state)
 static void zeros_for_zeros_are_not_stale(void **state)
 {
 	static const struct {
-		bool head, anon, write;
+		bool head, anon;
+		u32 access;
 		u64 word;
 		long stale;
 	} cases[] = {
-		{ true, false, false, 0, 0 }, { false, false, false, 0, 1 },
-		{ true, true, false, 0, 1 }, { true, false, false, 1, 1 },
-		{ true, false, true, 0, 1 },
+		{ true, false, 0, 0, 0 }, { false, false, 0, 0, 1 },
+		{ true, true, 0, 0, 1 }, { true, false, 0, 1, 1 },
+		{ true, false, PFERR_WRITE, 0, 1 },
 	};
 	unsigned int i;
 
@@ -434,7 +435,7 @@ static void zeros_for_zeros_are_not_stale(void **state)
 		page->anon = cases[i].anon;
 		*(u64 *)page_address(page) = cases[i].word;
 		host_mm.pte[3].val = page_to_pfn(page) << PAGE_SHIFT | 3;
-		expect_done(test_vcpu[0], 0x3000, cases[i].write ? PFERR_WRITE : 0, 3);
+		expect_done(test_vcpu[0], 0x3000, cases[i].access, 3);
 		get_page(host_zero_page());
 		host_mm.pte[3].val = page_to_pfn(host_zero_page()) << PAGE_SHIFT | 1;
 		assert_int_equal(test_audit(test_vm).stale_sptes, cases[i].stale);

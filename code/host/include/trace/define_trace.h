@@ -3,5 +3,4 @@
 #ifndef HOST_TRACE_DEFINE_TRACE_H
 #define HOST_TRACE_DEFINE_TRACE_H
 
-
 #endif
