@@ -124,7 +124,7 @@ static void check_other(struct worker *w, uint32_t gpa, unsigned int other)
 /* @write: false in the last round, which only checks. */
 static void visit(struct worker *w, uint32_t page, bool shared, uint32_t pass, bool write)
 {
-	uint32_t stride = PAGE / w->words;
+	uint32_t stride = PAGE / w->words & ~3u;	/* aligned: read and written whole */
 	uint32_t k;
 
 	if (!shared)
