@@ -5,10 +5,13 @@
 
 int memslot_tests(void);
 int walk_tests(void);
+int walk_model_tests(void);
 int shadow_tests(void);
+int table_tests(void);
 int random_tests(void);
 int rmap_tests(void);
 int notifier_tests(void);
+int window_tests(void);
 int tlb_tests(void);
 int failure_tests(void);
 int machine_tests(void);

@@ -10,6 +10,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "gpte.h"
 #include "vcpu.h"
 
 struct vm *test_vm;
@@ -267,6 +268,32 @@ void expect_done(struct vcpu *vcpu, gva_t gva, u32 access, gfn_t gfn)
 
 	assert_int_equal(guest_access(vcpu, gva, access, &result), ACCESS_DONE);
 	assert_int_equal(result.pfn, host_user_pfn(HOST_USER_BASE + (gfn << PAGE_SHIFT)));
+}
+
+/** long_guest() - long mode: tables in frames 1 to 4, the first 2 MiB map themselves. */
+struct vcpu *long_guest(void)
+{
+	int i;
+
+	test_memory(LONG_GUEST_PAGES);
+	gpa_poke(0x1000, 0x2000 | PWU);
+	gpa_poke(0x2000, 0x3000 | PWU);
+	gpa_poke(0x3000, 0x4000 | PWU);
+	for (i = 0; i < 512; i++)
+		gpa_poke(0x4000 + i * 8, (u64)i << 12 | PWU);
+	for (i = 0; i < TEST_VCPUS; i++)
+		test_set_mode(test_vcpu[i], test_mode_named("long NX"), 0x1000);
+	return test_vcpu[0];
+}
+
+/** expect_injected() - the access must give the guest this fault. */
+void expect_injected(struct vcpu *vcpu, gva_t gva, u32 access, u32 error)
+{
+	struct test_access result;
+
+	assert_int_equal(guest_access(vcpu, gva, access, &result), ACCESS_INJECTED);
+	assert_int_equal(test_injected[vcpu->id].address, gva);
+	assert_int_equal(test_injected[vcpu->id].error_code, error);
 }
 
 static long audit_line(const struct seq_file *m, const char *name)

@@ -76,6 +76,9 @@ struct test_access {
 
 int guest_access(struct vcpu *vcpu, gva_t gva, u32 access, struct test_access *result);
 void guest_invlpg(struct vcpu *vcpu, gva_t gva);
+#define LONG_GUEST_PAGES 64
+struct vcpu *long_guest(void);
+void expect_injected(struct vcpu *vcpu, gva_t gva, u32 access, u32 error);
 void expect_done(struct vcpu *vcpu, gva_t gva, u32 access, gfn_t gfn);
 
 /* What audit_report() prints; all of it must be there. */

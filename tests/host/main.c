@@ -11,8 +11,9 @@
 int main(void)
 {
 	int (*const groups[])(void) = {
-		machine_tests, memslot_tests, walk_tests, shadow_tests, rmap_tests, tlb_tests,
-		notifier_tests, failure_tests, random_tests,
+		machine_tests, memslot_tests, walk_tests, walk_model_tests, shadow_tests,
+		table_tests, rmap_tests, tlb_tests, notifier_tests, window_tests, failure_tests,
+		random_tests,
 	};
 	unsigned int i;
 	int failed = 0;

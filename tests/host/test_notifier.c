@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * test_notifier.c - the host's door: which sptes an invalidation takes, in every
- * order that it can have with a fault. What comes "in the window" runs at the pause
- * point between the host's page lookup and mmu_lock, each time the same.
- *
- * Chapter 4 must fail there as the book says, and chapter 5 must not.
+ * test_notifier.c - the host's door: which sptes an invalidation takes, what the
+ * guest finds afterwards, and the end of the process. What comes between the parts
+ * of a fault is in test_window.c.
  */
 #include "groups.h"
 #include "harness.h"
@@ -16,7 +14,6 @@
 
 #include "rmap.h"
 
-#define SEQLOCK	IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK)
 #define HVA(n)	host_hva(n)
 
 /* Guest frame n, at the guest address n << 12: there is no paging. */
@@ -177,169 +174,6 @@ static void what_the_guest_reads_is_replaced_when_the_host_writes(void **state)
 	expect_clean_audit(test_vm);
 }
 
-/* ---- the window ---- */
-
-static void swap_3(void *data)
-{
-	(void)data;
-	host_swap_out(HVA(3));
-}
-
-static void dontneed_3(void *data)
-{
-	(void)data;
-	host_dontneed(HVA(3), 1);
-}
-
-static void protect_3(void *data)
-{
-	(void)data;
-	host_write_protect(HVA(3));
-}
-
-static void munmap_3(void *data)
-{
-	(void)data;
-	host_munmap(HVA(3), 1);
-}
-
-static void swap_4(void *data)
-{
-	(void)data;
-	host_swap_out(HVA(4));
-}
-
-static void swap_and_back(void *data)
-{
-	(void)data;
-	host_swap_out(HVA(3));
-	host_poke(HVA(3), 99);
-}
-
-static void an_invalidation_in_the_window(void **state)
-{
-	static const struct {
-		const char *what;
-		void (*run)(void *data);
-		int outcome;	/* of the guest's access, where it is retried */
-		int retries;
-		bool stale;	/* where it is not */
-	} cases[] = {
-		{ "swap out", swap_3, ACCESS_DONE, 1, true },
-		{ "discard", dontneed_3, ACCESS_DONE, 1, true },
-		/* Twice: the lookup itself makes the copy, and invalidates the old page. */
-		{ "fork", protect_3, ACCESS_DONE, 2, true },
-		{ "unmap", munmap_3, -EFAULT, 1, true },
-		{ "another page", swap_4, ACCESS_DONE, 1, false },
-		/* The held page is found in the swap cache again: the luck of the seed. */
-		{ "swap out and in", swap_and_back, ACCESS_DONE, 1, false },
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct vcpu *vcpu = flat_guest();
-		struct test_access result;
-		struct test_audit audit;
-		int outcome;
-		gpa_t gpa;
-
-		gpa_poke(0x3000, 1);
-		gpa_poke(0x4000, 1);
-		assert_int_equal(cpu_enter(vcpu), 0);
-		cpu_exit(vcpu);
-		host_arm_pause(PAUSE_FAULT_WINDOW, cases[i].run, NULL);
-		assert_int_equal(page_fault(vcpu, 0x3000, PFERR_WRITE, &gpa), FAULT_RESUME);
-		audit = test_audit(test_vm);
-		host_check(audit.stale_sptes == (!SEQLOCK && cases[i].stale), "%s: %ld stale sptes",
-			   cases[i].what, audit.stale_sptes);
-		test_stale_allowed += audit.stale_sptes;
-		if (SEQLOCK) {
-			assert_int_equal(mapped(), 0);
-			outcome = guest_access(vcpu, 0x3000, PFERR_WRITE, &result);
-			host_check(outcome == cases[i].outcome, "%s: %d", cases[i].what, outcome);
-			if (outcome == ACCESS_DONE)
-				assert_int_equal(result.pfn, host_user_pfn(HVA(3)));
-			assert_int_equal(stat(test_vm, faults_retried), cases[i].retries);
-			expect_clean_audit(test_vm);
-		}
-		test_teardown(state);
-		test_setup(state);
-	}
-}
-
-#ifndef CONFIG_KVMSWAP_SEQLOCK
-/* Where the stale spte of chapter 4 leads: the page is freed, and the guest has it. */
-static void the_race_ends_in_a_page_used_after_it_was_freed(void **state)
-{
-	struct vcpu *vcpu = flat_guest();
-	struct test_access result;
-	u64 pfn;
-
-	(void)state;
-	gpa_poke(0x3000, 1);
-	pfn = host_user_pfn(HVA(3));
-	assert_int_equal(cpu_enter(vcpu), 0);
-	host_arm_pause(PAUSE_FAULT_WINDOW, swap_3, NULL);
-	assert_int_equal(guest_access(vcpu, 0x3000, PFERR_WRITE, &result), ACCESS_DONE);
-	assert_int_equal(result.pfn, pfn);
-	expect_failure(host_reclaim_cache(HVA(3)), "CPU 0 can still use it");
-	/* And should the CPU forget it: nobody will ever call for this spte again. */
-	cpu_exit(vcpu);
-	vcpu->requests = BIT(REQ_TLB_FLUSH);
-	put_page(pfn_to_page(pfn));
-	assert_true(host_page_is_free(pfn));
-	assert_int_equal(test_audit(test_vm).stale_sptes, 1);
-	test_stale_allowed = 1;
-	expect_failure(guest_access(vcpu, 0x3000, PFERR_WRITE, &result), "uses a free page");
-}
-#endif
-
-#ifdef CONFIG_KVMSWAP_SEQLOCK
-static void another_fault(void *data)
-{
-	(void)data;
-	/* It would wait for us: that is what the seed's reader does. */
-	read_seqbegin(&test_vm->mmu_notifier_invalidate_lock);
-}
-
-static void a_fault_waits_while_an_invalidation_is_under_way(void **state)
-{
-	struct vcpu *vcpu = flat_guest();
-	unsigned int seq;
-
-	(void)state;
-	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
-	seq = retry_begin(test_vm);
-	invalidate(HVA(3), HVA(4));
-	spin_lock(&test_vm->mmu_lock);
-	assert_true(retry_needed(test_vm, seq));
-	assert_false(retry_needed(test_vm, seq + 2));
-	spin_unlock(&test_vm->mmu_lock);
-
-	host_arm_pause(PAUSE_INVALIDATE, another_fault, NULL);
-	expect_failure(invalidate(HVA(3), HVA(4)), "spin for ever");
-	/* The invalidation never ended: let it. */
-	host_locks_reset();
-	retry_init(test_vm);
-}
-#endif
-
-static void before_and_after_the_window_all_is_well(void **state)
-{
-	struct vcpu *vcpu = flat_guest();
-
-	(void)state;
-	gpa_poke(0x3000, 1);
-	assert_true(host_swap_out(HVA(3)));		/* before */
-	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
-	assert_true(host_swap_out(HVA(3)));		/* after */
-	assert_int_equal(mapped(), 0);
-	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
-	assert_int_equal(stat(test_vm, faults_retried), 0);
-	assert_int_equal(stat(test_vm, sptes_unmapped), 1);
-	expect_clean_audit(test_vm);
-}
-
 /* ---- the end ---- */
 
 static void after_release_the_vm_is_dead(void **state)
@@ -362,26 +196,6 @@ static void after_release_the_vm_is_dead(void **state)
 	host_mm.pte = NULL;
 	host_mm.user = NULL;
 	test_free_vm();
-}
-
-static void exit_in_the_window(void *data)
-{
-	(void)data;
-	/* exit_mmap() without the pages: the fault holds slots_lock, not the mm. */
-	host_mm.notifier->ops->release(host_mm.notifier, &host_mm);
-}
-
-static void a_fault_that_release_overtakes_maps_nothing(void **state)
-{
-	struct vcpu *vcpu = flat_guest();
-	struct test_access result;
-
-	(void)state;
-	assert_int_equal(cpu_enter(vcpu), 0);
-	host_arm_pause(PAUSE_FAULT_WINDOW, exit_in_the_window, NULL);
-	assert_int_equal(guest_access(vcpu, 0x3000, 0, &result), -EIO);
-	assert_int_equal(mapped(), 0);
-	assert_int_equal(stat(test_vm, sptes_set), 0);
 }
 
 static void a_vm_that_goes_first_is_not_called_again(void **state)
@@ -456,15 +270,7 @@ int notifier_tests(void)
 		mmu_test(a_slot_that_is_not_mapped_is_skipped),
 		mmu_test(a_page_comes_back_with_what_was_in_it),
 		mmu_test(what_the_guest_reads_is_replaced_when_the_host_writes),
-		mmu_test(an_invalidation_in_the_window),
-#ifdef CONFIG_KVMSWAP_SEQLOCK
-		mmu_test(a_fault_waits_while_an_invalidation_is_under_way),
-#else
-		mmu_test(the_race_ends_in_a_page_used_after_it_was_freed),
-#endif
-		mmu_test(before_and_after_the_window_all_is_well),
 		mmu_test(after_release_the_vm_is_dead),
-		mmu_test(a_fault_that_release_overtakes_maps_nothing),
 		mmu_test(a_vm_that_goes_first_is_not_called_again),
 		mmu_test(a_page_is_dirty_from_the_moment_it_may_be_written),
 	};
