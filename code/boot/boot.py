@@ -236,7 +236,8 @@ def command():
     if options.tty and not os.isatty(0):
         raise Problem("--tty needs a terminal on stdin")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(dir=scratch(), prefix=f"boot.{os.getpid()}.") as folder:
+    prefix = f"boot.{os.getpid()}."
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix=prefix) as folder:
         return boot(options, folder)
 
 

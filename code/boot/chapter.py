@@ -118,7 +118,8 @@ def command():
     chapter = find(number, *sys.argv[2:])
     status, lines = run(number, chapter)
     if status:
-        say(f"chapter {number}: {MEANING.get(status, f'the demo ended with status {status}')}")
+        meaning = MEANING.get(status, f"the demo ended with status {status}")
+        say(f"chapter {number}: {meaning}")
         print(f"chapter {number}: 0 passed, 1 failed")
         return FAILED
     expected = [line.rstrip() for line in (chapter / "expected").read_text().splitlines()]

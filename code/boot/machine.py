@@ -18,10 +18,12 @@ import re
 import selectors
 import signal
 import socket
+import struct
 import subprocess
-import sys
+import termios
 import threading
 import time
+import tty
 
 from console import Console
 
@@ -223,8 +225,6 @@ class Machine:
 
 def raw_terminal():
     """Makes the user's terminal raw; returns a function that undoes it."""
-    import termios
-    import tty
     saved = termios.tcgetattr(0)
     tty.setraw(0)
     return lambda: termios.tcsetattr(0, termios.TCSADRAIN, saved)
@@ -232,8 +232,6 @@ def raw_terminal():
 
 def terminal_size():
     """Columns and lines of the user's terminal, or of a common one."""
-    import struct
-    import termios
     for fd in (1, 2, 0):
         try:
             lines, columns = struct.unpack(

@@ -80,13 +80,13 @@ class Failures(unittest.TestCase):
     def test_silent_command(self):
         """A command that hangs is ended, and the console is shown."""
         start = time.monotonic()
-        run = boot("--silence", "4", command="echo begun; sleep 1000")
+        run = boot("--silence", "12", command="echo begun; sleep 1000")
         self.assertEqual(run.returncode, VM_FAILED)
         self.assertEqual(run.stdout, "begun\n")
-        self.assertIn("the VM hung: it printed nothing for 4 s", run.stderr)
+        self.assertIn("the VM hung: it printed nothing for 12 s", run.stderr)
         self.assertIn("the last lines of the console:", run.stderr)
         self.assertIn("Run /init as init process", run.stderr)
-        self.assertLess(time.monotonic() - start, 60)
+        self.assertLess(time.monotonic() - start, 100)
 
     def test_silent_kernel(self):
         """A machine that never gets to run a command."""
