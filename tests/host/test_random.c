@@ -17,7 +17,8 @@
 #include "memory.h"
 
 #define GVAS	8		/* addresses that a guest knows */
-#define OPS	400		/* steps of one guest life */
+#define OPS	400		/* steps of one guest's life */
+#define LONG_OPS 8000		/* of a long one */
 #define ALIAS	40		/* slot 1: these guest frames are the process' pages 0 to 7 */
 #define ALIASES	8
 
@@ -26,7 +27,7 @@ static struct {
 	gva_t gva[TEST_VCPUS][GVAS];
 	unsigned int flushed[TEST_VCPUS][GVAS];	/* when, by history_now */
 	gfn_t alias;			/* where slot 1 is now; 0 nowhere */
-	unsigned long done, injected, mmio, host_actions, busy;
+	unsigned long done, injected, mmio, host_actions, busy, dropped, retried;
 } run;
 
 /* ---- what a vCPU may get to ---- */
@@ -342,54 +343,69 @@ static void step(void)
 	history_update();
 }
 
-static void live(u64 seed)
+static void live(u64 seed, unsigned int ops)
 {
 	unsigned int i;
 
 	test_seed(seed);
+	*host_param("max_shadow_pages") = 1;	/* which makes it 128 */
 	test_memory(MEMORY_PAGES);
 	memory_fill_random(&test_modes[1 + test_below(nr_test_modes - 1)]);
 	run.alias = 0;
 	history_start();
 	for (i = 0; i < TEST_VCPUS; i++)
 		change_mode(test_vcpu[i]);
-	for (i = 0; i < OPS; i++)
+	for (i = 0; i < ops; i++)
 		step();
 	expect_clean_audit(test_vm);
+	run.dropped += stat(test_vm, shadow_pages_dropped);
+	run.retried += stat(test_vm, faults_retried);
 }
 
-/* Many guests; each seed is a guest of its own. */
-static void live_many(u64 first, unsigned int n)
+/* Each seed is a guest of its own. */
+static void live_many(u64 first, unsigned int n, unsigned int ops)
 {
 	u64 seed;
 
 	memset(&run, 0, sizeof(run));
 	for (seed = first; seed < first + n; seed++) {
-		live(seed);
 		/* The audit looks at everything at each fault: not with every guest. */
+		audit_always = ops == OPS && seed % 8 == 0;
+		live(seed, ops);
 		test_teardown(NULL);
 		test_setup(NULL);
-		audit_always = seed % 8 == 0;
 	}
 	print_message("%u guests: %lu accesses, %lu faults of their own, %lu MMIO\n", n, run.done,
 		      run.injected, run.mmio);
 	print_message("the host did something %lu times, %lu of them in vain\n", run.host_actions,
 		      run.busy);
-	assert_true(run.done > n * 10);
-	assert_true(run.injected > n);
-	assert_true(run.mmio > n / 4);
+	print_message("%lu faults were retried, %lu shadow pages dropped\n", run.retried,
+		      run.dropped);
+	assert_true(run.done > n * ops / 20);
+	assert_true(run.injected > n * ops / 20);
+	assert_true(run.mmio > n * ops / 1000);
+	if (IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK))
+		assert_true(run.retried > n * ops / 1000);
 }
 
 static void a_random_guest_gets_what_its_tables_allow(void **state)
 {
 	(void)state;
-	live_many(1, 250);
+	live_many(1, 250, OPS);
+}
+
+static void a_long_random_life_has_its_shadow_pages_dropped(void **state)
+{
+	(void)state;
+	live_many(1001, 5, LONG_OPS);
+	assert_true(run.dropped > 100);
 }
 
 int random_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		mmu_test(a_random_guest_gets_what_its_tables_allow),
+		mmu_test(a_long_random_life_has_its_shadow_pages_dropped),
 	};
 
 	return cmocka_run_group_tests_name("random", tests, NULL, NULL);

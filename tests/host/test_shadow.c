@@ -80,7 +80,7 @@ static void what_an_entry_no_longer_allows_is_gone_after_a_flush(void **state)
 		{ 0x4048, 0, PFERR_WRITE, 2 },
 		{ 0x4048, 0x9000 | P | U | A, PFERR_WRITE, 3 },
 		{ 0x4048, 0x9000 | P | W | A | D, PFERR_USER, 5 },
-		{ 0x4048, 0x9000 | PWU | NX, PFERR_FETCH, 0x11 },
+		{ 0x4048, 0x9000 | PWU | NX | A | D, PFERR_FETCH, 0x11 },
 		{ 0x3000, 0x4000 | P | U | A, PFERR_WRITE, 3 },
 		{ 0x3000, 0, PFERR_WRITE, 2 },
 		{ 0x2000, 0x3000 | P | W | A, PFERR_USER, 5 },
@@ -117,6 +117,37 @@ static void what_an_entry_no_longer_allows_is_gone_after_a_flush(void **state)
 	expect_clean_audit(test_vm);
 }
 
+/* Reserved bits that are no part of an address: nothing else about the entry changes. */
+static void a_reserved_bit_is_seen_after_a_flush(void **state)
+{
+	static const struct {
+		const char *mode;
+		u64 gpa, bit;
+	} cases[] = {
+		{ "long", 0x4048, NX }, { "long", 0x3000, NX }, { "long", 0x2000, NX },
+		{ "long", 0x1000, NX }, { "long NX", 0x1000, PS }, { "PAE NX", 0x4048, 1ULL << 52 },
+		{ "PAE NX", 0x3000, 1ULL << 62 }, { "PAE", 0x3000, NX },
+	};
+	struct vcpu *vcpu = long_guest();
+	unsigned int i;
+
+	(void)state;
+	gpa_poke(0x6000, 0x3000 | P);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct test_mode *mode = test_mode_named(cases[i].mode);
+		u64 before;
+
+		test_set_mode(vcpu, mode, mode->long_mode ? 0x1000 : 0x6000);
+		expect_done(vcpu, 0x9000, PFERR_WRITE, 9);
+		before = gpa_peek(cases[i].gpa);
+		gpa_poke(cases[i].gpa, before | cases[i].bit);
+		guest_invlpg(vcpu, 0x9000);
+		expect_injected(vcpu, 0x9000, PFERR_WRITE,
+				PFERR_WRITE | PFERR_PRESENT | PFERR_RSVD);
+		gpa_poke(cases[i].gpa, before);
+	}
+}
+
 static void a_and_d_are_set_anew_after_a_flush(void **state)
 {
 	struct vcpu *vcpu = long_guest();
@@ -149,6 +180,13 @@ static void with_wp_off_the_kernel_writes_what_users_only_read(void **state)
 		expect_done(vcpu, 0x9000, PFERR_USER, 9);
 		expect_injected(vcpu, 0x9000, PFERR_USER | PFERR_WRITE, 7);
 	}
+	/* A page that users could write: not after it is made read-only. */
+	gpa_poke(0x4050, 0xa000 | PWU);
+	expect_done(vcpu, 0xa000, PFERR_USER | PFERR_WRITE, 0xa);
+	gpa_poke(0x4050, 0xa000 | P | U | A | D);
+	guest_invlpg(vcpu, 0xa000);
+	expect_injected(vcpu, 0xa000, PFERR_USER | PFERR_WRITE, 7);
+	expect_done(vcpu, 0xa000, PFERR_WRITE, 0xa);
 	/* Another vCPU, with WP on, shares the tables and not that liberty. */
 	expect_done(vcpu, 0x9000, PFERR_WRITE, 9);
 	expect_done(test_vcpu[1], 0x9000, 0, 9);
@@ -270,6 +308,7 @@ int shadow_tests(void)
 		mmu_test(shadow_pages_outlive_a_cr3_load),
 		mmu_test(a_new_entry_is_seen_without_a_flush),
 		mmu_test(what_an_entry_no_longer_allows_is_gone_after_a_flush),
+		mmu_test(a_reserved_bit_is_seen_after_a_flush),
 		mmu_test(a_and_d_are_set_anew_after_a_flush),
 		mmu_test(with_wp_off_the_kernel_writes_what_users_only_read),
 		mmu_test(one_table_under_two_entries_allows_what_each_allows),

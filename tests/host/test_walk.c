@@ -9,7 +9,6 @@
 
 #include <linux/sched.h>
 
-
 /* walk_guest() as a fault calls it. */
 static int walk(struct vcpu *vcpu, gva_t gva, u32 access, struct guest_walk *walk,
 		struct guest_fault *fault)
