@@ -204,18 +204,22 @@ static bool is_fault(u8 vector)
 	}
 }
 
-/*
- * A virtual interrupt that is never delivered: its intercept tells when the guest
- * could take one. Its priority is above any, the guest's TPR is not asked.
- */
-static void set_interrupt_window(struct vmcb_control_area *control, bool open)
+/* What the hardware does with a virtual interrupt once the guest can take one. */
+enum virtual_interrupt {
+	VIRQ_NONE,		/* there is none */
+	VIRQ_WINDOW,		/* exit, so that we learn of it: SVM_EXIT_VINTR */
+	VIRQ_DELIVER,		/* deliver it */
+};
+
+/* Its priority is above any: the guest's TPR is user space's to look at. */
+static void set_virtual_interrupt(struct vmcb_control_area *control,
+				  enum virtual_interrupt what, u8 vector)
 {
 	control->int_ctl &= ~V_IRQ_INJECTION_BITS_MASK;
-	__clear_bit(INTERCEPT_VINTR, (unsigned long *)control->intercepts);
-	if (!open)
-		return;
-	control->int_ctl |= V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK;
-	__set_bit(INTERCEPT_VINTR, (unsigned long *)control->intercepts);
+	control->int_vector = vector;
+	if (what != VIRQ_NONE)
+		control->int_ctl |= V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK;
+	__assign_bit(INTERCEPT_VINTR, (unsigned long *)control->intercepts, what == VIRQ_WINDOW);
 }
 
 /**
@@ -225,8 +229,14 @@ static void set_interrupt_window(struct vmcb_control_area *control, bool open)
  * An exception goes before an interrupt. Whatever has to wait, an interrupt or
  * user space that wants to send one, gets an interrupt window.
  *
+ * An interrupt that the guest can take is delivered as a virtual interrupt, any
+ * other is forced on it. (QEMU 7.2 may deliver a forced one twice: its exception
+ * number stays behind in the CPU, to be found when the emulator's loop is left before
+ * the next exit.) While it is being delivered there can be no window, so with one
+ * wanted the end of its handler is intercepted.
+ *
  * Context: vcpu->mutex held; interrupts may be off.
- * Source: AMD manual, "Event Injection".
+ * Source: AMD manual, "Event Injection" and "Virtual Interrupts".
  */
 void event_load(struct vcpu *vcpu)
 {
@@ -236,6 +246,7 @@ void event_load(struct vcpu *vcpu)
 
 	control->event_inj = 0;
 	control->event_inj_err = 0;
+	svm->interrupt.virtual = false;
 	if (svm->exception.pending) {
 		control->event_inj = svm->exception.vector | SVM_EVTINJ_TYPE_EXEPT |
 				     SVM_EVTINJ_VALID;
@@ -246,11 +257,19 @@ void event_load(struct vcpu *vcpu)
 		if (is_fault(svm->exception.vector))
 			vcpu->rflags |= X86_EFLAGS_RF;
 		window |= svm->interrupt.pending;
+	} else if (svm->interrupt.pending && interrupts_allowed(vcpu)) {
+		svm->interrupt.virtual = true;
 	} else if (svm->interrupt.pending) {
 		control->event_inj = svm->interrupt.vector | SVM_EVTINJ_TYPE_INTR |
 				     SVM_EVTINJ_VALID;
 	}
-	set_interrupt_window(control, window);
+
+	__assign_bit(INTERCEPT_IRET, (unsigned long *)control->intercepts,
+		     svm->interrupt.virtual && window);
+	if (svm->interrupt.virtual)
+		set_virtual_interrupt(control, VIRQ_DELIVER, svm->interrupt.vector);
+	else
+		set_virtual_interrupt(control, window ? VIRQ_WINDOW : VIRQ_NONE, 0);
 }
 
 /**
@@ -270,11 +289,12 @@ void event_store(struct vcpu *vcpu)
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	u32 info = control->exit_int_info;
 	u8 vector = info & SVM_EXITINTINFO_VEC_MASK;
+	bool waits = svm->interrupt.virtual && (control->int_ctl & V_IRQ_MASK);
 
 	if (svm->exception.pending)
 		svm->exception.pending = false;
 	else
-		svm->interrupt.pending = false;
+		svm->interrupt.pending = waits;
 
 	if (!(info & SVM_EXITINTINFO_VALID))
 		return;
@@ -283,8 +303,10 @@ void event_store(struct vcpu *vcpu)
 		queue_interrupt(vcpu, vector);
 		break;
 	case SVM_EXITINTINFO_TYPE_EXEPT:
-		/* QEMU 7.2 reports an interrupt window it began to deliver as vector 32 and up */
-		if (vector == X86_TRAP_BP || vector == X86_TRAP_OF || vector >= 32)
+		if (vector == X86_TRAP_BP || vector == X86_TRAP_OF)
+			break;
+		/* QEMU 7.2 reports a virtual interrupt cut short so, and keeps it as well */
+		if (waits && vector == svm->interrupt.vector)
 			break;
 		set_exception(vcpu, vector, info & SVM_EXITINTINFO_VALID_ERR,
 			      control->exit_int_info_err);

@@ -161,7 +161,8 @@ int handle_exit(struct vcpu *vcpu)
 	case SVM_EXIT_INIT:
 		return 1;	/* the host's, and taken by now */
 	case SVM_EXIT_VINTR:
-		return 1;	/* the window is open: run.c looks who waits for it */
+	case SVM_EXIT_IRET:
+		return 1;	/* run.c looks who waits for an interrupt window */
 
 	case SVM_EXIT_READ_CR0 ... SVM_EXIT_READ_CR8:
 	case SVM_EXIT_WRITE_CR0 ... SVM_EXIT_WRITE_CR8:

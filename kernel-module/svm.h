@@ -68,6 +68,7 @@ struct svm_vcpu {
 	} exception;
 	struct {
 		bool pending;
+		bool virtual;		/* on its way as a virtual interrupt */
 		u8 vector;
 	} interrupt;
 	bool triple_fault;
