@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+/* checkpatch(NEW_TYPEDEFS): KVM's own, and a reader has to tell them apart */
 typedef unsigned long gva_t;	/* guest virtual */
 typedef u64 gpa_t;		/* guest physical */
 typedef u64 gfn_t;		/* guest frame number: gpa >> PAGE_SHIFT */

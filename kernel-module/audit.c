@@ -22,7 +22,7 @@
 #include "spte.h"
 
 #define MAX_SUSPECTS	64
-#define SUSPECT_TRIES	50	/* times 10 ms, for what is about to be cleared */
+#define SUSPECT_TRIES	25	/* times 20 ms, for what is about to be cleared */
 #define MAX_DETAILS	16
 
 bool audit_always;
@@ -43,15 +43,25 @@ struct audit {
 	unsigned int nr_details;
 };
 
-#define found(a, count, fmt, ...) do {						\
-	(a)->count++;								\
-	if ((a)->nr_details < MAX_DETAILS)					\
-		snprintf((a)->details[(a)->nr_details++], 80, #count ": " fmt,	\
-			 ##__VA_ARGS__);					\
-} while (0)
+/* One more finding: count it, and keep a line about the first few. */
+static __printf(3, 4) void found(struct audit *a, unsigned long *count, const char *fmt, ...)
+{
+	va_list args;
 
-/* What calls @visit for each present leaf spte. */
-static void for_each_leaf(struct audit *a, void (*visit)(struct audit *a, gfn_t gfn, u64 *sptep))
+	(*count)++;
+	if (a->nr_details == MAX_DETAILS)
+		return;
+	va_start(args, fmt);
+	vsnprintf(a->details[a->nr_details++], sizeof(a->details[0]), fmt, args);
+	va_end(args);
+}
+
+/*
+ * Call @visit for each present leaf spte.
+ * checkpatch(OPEN_BRACE): it is a function, whatever its argument looks like
+ */
+static void for_each_leaf(struct audit *a,
+			  void (*visit)(struct audit *a, gfn_t gfn, u64 *sptep))
 {
 	struct shadow_page *sp;
 	int i;
@@ -72,14 +82,14 @@ static void audit_link(struct audit *a, const struct shadow_page *sp, int index)
 	if (child->role.level != sp->role.level - 1 || child->role.access & ~sp->role.access ||
 	    child->role.pae != sp->role.pae || child->role.long_mode != sp->role.long_mode ||
 	    child->role.nx != sp->role.nx || child->role.wp != sp->role.wp)
-		found(a, role_errors, "gfn %#llx role %#x leads to role %#x", sp->gfn,
+		found(a, &a->role_errors, "role: gfn %#llx role %#x leads to role %#x", sp->gfn,
 		      sp->role.word, child->role.word);
 	if (!sp->role.direct)
 		return;
 	gfn = sp->gfn + ((gfn_t)index << (9 * (sp->role.level - 1)));
 	if (!child->role.direct || child->gfn != gfn)
-		found(a, role_errors, "direct gfn %#llx leads to %#llx, not %#llx", sp->gfn,
-		      child->gfn, gfn);
+		found(a, &a->role_errors, "role: direct gfn %#llx leads to %#llx, not %#llx",
+		      sp->gfn, child->gfn, gfn);
 }
 
 static void audit_shadow_page(struct audit *a, const struct shadow_page *sp)
@@ -89,19 +99,20 @@ static void audit_shadow_page(struct audit *a, const struct shadow_page *sp)
 
 	list_for_each_entry(other, &a->vm->shadow.pages, link)
 		if (other != sp && other->gfn == sp->gfn && other->role.word == sp->role.word)
-			found(a, role_errors, "gfn %#llx role %#x is there twice", sp->gfn,
-			      sp->role.word);
+			found(a, &a->role_errors, "role: gfn %#llx role %#x is there twice",
+			      sp->gfn, sp->role.word);
 	for (i = 0; i < SPTES_PER_PAGE; i++) {
 		if (!(sp->spt[i] & SPTE_PRESENT)) {
 			if (sp->spt[i])
-				found(a, role_errors, "not present, not zero: %#llx", sp->spt[i]);
+				found(a, &a->role_errors, "role: not present, not zero: %#llx",
+				      sp->spt[i]);
 			continue;
 		}
 		if (sp->role.level > 1)
 			audit_link(a, sp, i);
 		else if (sp->role.direct && sp->gfns[i] != sp->gfn + i)
-			found(a, role_errors, "direct spte of gfn %#llx says %#llx", sp->gfn + i,
-			      sp->gfns[i]);
+			found(a, &a->role_errors, "role: direct spte of gfn %#llx says %#llx",
+			      sp->gfn + i, sp->gfns[i]);
 	}
 }
 
@@ -111,19 +122,22 @@ static void audit_shadow_page(struct audit *a, const struct shadow_page *sp)
 static void audit_leaf(struct audit *a, gfn_t gfn, u64 *sptep)
 {
 	struct memslot *slot = gfn_to_memslot(a->vm, gfn);
+	unsigned long left = (unsigned long)a->vm->shadow.nr * SPTES_PER_PAGE;
 	const u64 *other;
 	int n = 0;
 
 	a->sptes++;
 	if (!slot) {
-		found(a, rmap_errors, "gfn %#llx is mapped and in no slot", gfn);
+		found(a, &a->rmap_errors, "rmap: gfn %#llx is mapped and in no slot", gfn);
 		return;
 	}
-	for (other = rmap_next(gfn_to_rmap(slot, gfn), NULL); other;
+	/* A chain that has an entry twice leads back to it for ever: no more than there are. */
+	for (other = rmap_next(gfn_to_rmap(slot, gfn), NULL); other && n < 2 && left--;
 	     other = rmap_next(gfn_to_rmap(slot, gfn), other))
 		n += other == sptep;
 	if (n != 1)
-		found(a, rmap_errors, "spte of gfn %#llx is %d times on its chain", gfn, n);
+		found(a, &a->rmap_errors, "rmap: spte of gfn %#llx is %d times on its chain", gfn,
+		      n);
 }
 
 static void audit_chains(struct audit *a)
@@ -138,23 +152,26 @@ static void audit_chains(struct audit *a)
 			const struct rmap_head *rmapp = gfn_to_rmap(slot, gfn);
 			const u64 *sptep = rmap_next(rmapp, NULL);
 
-			for (; sptep; sptep = rmap_next(rmapp, sptep)) {
+			/* ... and here more than there can be are enough. */
+			for (; sptep && a->on_chains <= a->sptes; sptep = rmap_next(rmapp, sptep)) {
 				a->on_chains++;
 				if (!(*sptep & SPTE_PRESENT) || sptep_to_gfn(sptep) != gfn)
-					found(a, rmap_errors, "chain of gfn %#llx has spte %#llx",
-					      gfn, *sptep);
+					found(a, &a->rmap_errors,
+					      "rmap: chain of gfn %#llx has spte %#llx", gfn,
+					      *sptep);
 			}
 		}
 	}
 	if (a->on_chains != a->sptes)
-		found(a, rmap_errors, "%lu leaf sptes, %lu on chains", a->sptes, a->on_chains);
+		found(a, &a->rmap_errors, "rmap: %lu leaf sptes, %lu on chains", a->sptes,
+		      a->on_chains);
 }
 #else	/* no chains to check yet: count, and look for pages without a slot */
 static void audit_leaf(struct audit *a, gfn_t gfn, u64 *sptep)
 {
 	a->sptes++;
 	if (!gfn_to_memslot(a->vm, gfn))
-		found(a, rmap_errors, "gfn %#llx is mapped and in no slot", gfn);
+		found(a, &a->rmap_errors, "rmap: gfn %#llx is mapped and in no slot", gfn);
 }
 
 static void audit_chains(struct audit *a)
@@ -265,7 +282,7 @@ static void audit_stale(struct audit *a)
 	int tries;
 
 	for (tries = 0; a->nr_suspects && tries < SUSPECT_TRIES; tries++) {
-		msleep(10);
+		msleep(20);
 		spin_lock(&a->vm->mmu_lock);
 		for (i = left = 0; i < a->nr_suspects; i++)
 			if (still_stale(a, &a->suspect[i]))
@@ -343,7 +360,7 @@ static void range_leaf(struct audit *a, gfn_t gfn, u64 *sptep)
 	hva_t hva;
 
 	if (!gfn_to_hva(a->vm, gfn, &hva) && hva >= check_start && hva < check_end)
-		found(a, in_range, "gfn %#llx still mapped after its invalidation", gfn);
+		found(a, &a->in_range, "range: gfn %#llx still mapped after its invalidation", gfn);
 }
 
 /**

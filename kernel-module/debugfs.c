@@ -30,6 +30,7 @@ static int stats_show(struct seq_file *m, void *unused)
 {
 	struct vm *vm = m->private;
 
+/* checkpatch(TRAILING_SEMICOLON): a statement for each name of the list */
 #define SHOW(name) seq_printf(m, #name " %lld\n", atomic64_read(&vm->stats.name));
 	KVMSWAP_STATS(SHOW)
 #undef SHOW

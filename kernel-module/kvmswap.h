@@ -119,9 +119,26 @@ static inline void make_request(struct vcpu *vcpu, enum vcpu_request req)
 	set_bit(req, &vcpu->requests);
 }
 
-/** for_each_vcpu() - visit the VM's vCPUs; safe under any lock or none. */
+/* The next vCPU from number *@i on, or NULL. */
+static inline struct vcpu *next_vcpu(struct vm *vm, int *i)
+{
+	struct vcpu *vcpu;
+
+	for (; *i < KVMSWAP_MAX_VCPUS; (*i)++) {
+		/* pairs with smp_store_release() in vcpu_create(): what it points at is set up */
+		vcpu = smp_load_acquire(&vm->vcpus[*i]);
+		if (vcpu)
+			return vcpu;
+	}
+	return NULL;
+}
+
+/*
+ * for_each_vcpu() - visit the VM's vCPUs; safe under any lock or none.
+ * checkpatch(MACRO_ARG_REUSE): a loop variable is used again
+ */
 #define for_each_vcpu(i, vcpu, vm)					\
-	for ((i) = 0; (i) < KVMSWAP_MAX_VCPUS; (i)++)			\
-		if (((vcpu) = smp_load_acquire(&(vm)->vcpus[(i)])))
+	for ((i) = 0, (vcpu) = next_vcpu(vm, &(i)); (vcpu);		\
+	     (i)++, (vcpu) = next_vcpu(vm, &(i)))
 
 #endif

@@ -8,6 +8,10 @@
 
 #include <linux/atomic.h>
 
+/*
+ * checkpatch(COMPLEX_MACRO): a list, not a value
+ * checkpatch(MACRO_ARG_REUSE): S is applied to each name
+ */
 /*			name			what one more means */
 #define KVMSWAP_STATS(S) \
 	S(exits)		/* the guest was left, for any reason */ \
@@ -32,6 +36,7 @@
 	S(audits)		/* times the audit ran */ \
 	S(audit_failures)	/* invariants it found broken */
 
+/* checkpatch(TRAILING_SEMICOLON): a declaration for each name of the list */
 #define KVMSWAP_STAT_FIELD(name) atomic64_t name;
 struct vm_stats {
 	KVMSWAP_STATS(KVMSWAP_STAT_FIELD)

@@ -5,7 +5,7 @@
  * and enters again with a new ASID.
  *
  * You come here from spte.c's callers. The other half, what a vCPU does about a
- * request, is in vcpu.c's run loop.
+ * request, is in run.c's loop.
  */
 #include <linux/smp.h>
 
