@@ -3,7 +3,7 @@
 # builds what they test. `make test-host` runs them all, `make test-host5` one.
 HOST_TESTS := main harness memory model history test_machine test_memslot test_walk \
 	test_walk_model test_shadow test_tables test_rmap test_tlb test_notifier test_window \
-	test_failures test_random
+	test_audit test_failures test_random
 HOST_CHAPTERS := $(filter-out 0 1,$(CHAPTERS))
 
 define HOST_TEST

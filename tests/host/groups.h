@@ -13,6 +13,7 @@ int rmap_tests(void);
 int notifier_tests(void);
 int window_tests(void);
 int tlb_tests(void);
+int audit_tests(void);
 int failure_tests(void);
 int machine_tests(void);
 

@@ -12,8 +12,8 @@ int main(void)
 {
 	int (*const groups[])(void) = {
 		machine_tests, memslot_tests, walk_tests, walk_model_tests, shadow_tests,
-		table_tests, rmap_tests, tlb_tests, notifier_tests, window_tests, failure_tests,
-		random_tests,
+		table_tests, rmap_tests, tlb_tests, notifier_tests, window_tests, audit_tests,
+		failure_tests, random_tests,
 	};
 	unsigned int i;
 	int failed = 0;

@@ -213,6 +213,14 @@ static void the_dirty_log_has_each_page_once_per_write(void **state)
 	assert_int_equal(get_dirty_log(test_vm, &log), -EFAULT);
 	assert_int_equal(dirty_log(), BIT(5) | BIT(31) | BIT(7) | BIT(8));
 
+	/* So is a table whose A or D bit the walk sets. */
+	gpa_poke32(0xa000, 0xb007);
+	gpa_poke32(0xb000, 0xc067);
+	test_set_mode(vcpu, test_mode_named("32-bit"), 0xa000);
+	expect_done(vcpu, 0, 0, 12);
+	assert_int_equal(dirty_log(), BIT(10));
+	test_set_mode(vcpu, test_mode_named("no paging"), 0);
+
 	/* Moved while logged, then no longer logged. */
 	assert_int_equal(test_slot(0, 64, 32, BASE, KVM_MEM_LOG_DIRTY_PAGES), 0);
 	expect_done(vcpu, 66 << PAGE_SHIFT, PFERR_WRITE, 2);

@@ -212,6 +212,49 @@ static void one_table_under_two_entries_allows_what_each_allows(void **state)
 	expect_clean_audit(test_vm);
 }
 
+static void change_and_flush(void *data)
+{
+	gpa_poke(0x4048, *(u64 *)data);
+	guest_invlpg(test_vcpu[1], 0x9000);
+}
+
+static void swap_out_table(void *data)
+{
+	(void)data;
+	assert_true(host_swap_out(host_hva(4)));
+}
+
+/* The walk has been done, mmu_lock is not held yet: another vCPU changes the entry. */
+static void a_fault_does_not_bring_back_what_was_flushed(void **state)
+{
+	struct vcpu *vcpu = long_guest(), *other = test_vcpu[1];
+	struct test_access result;
+	u64 entry = 0xa000 | PWU;
+
+	(void)state;
+	expect_done(other, 0x8000, 0, 8);
+	host_arm_pause(PAUSE_FAULT_WINDOW, change_and_flush, &entry);
+	expect_done(vcpu, 0x9000, PFERR_WRITE, 0xa);
+	expect_done(other, 0x9000, 0, 0xa);
+	assert_int_equal(stat(test_vm, faults_gpte_moved), 1);
+
+	entry = 0;
+	guest_invlpg(vcpu, 0x9000);
+	gpa_poke(0x4048, 0x9000 | PWU);
+	guest_invlpg(vcpu, 0x9000);
+	host_arm_pause(PAUSE_FAULT_WINDOW, change_and_flush, &entry);
+	assert_int_equal(guest_access(vcpu, 0x9000, 0, &result), ACCESS_INJECTED);
+	assert_int_equal(guest_access(other, 0x9000, 0, &result), ACCESS_INJECTED);
+	assert_int_equal(stat(test_vm, faults_gpte_moved), 2);
+
+	/* A table that is not in memory at that moment cannot be compared. */
+	host_arm_pause(PAUSE_FAULT_WINDOW, swap_out_table, NULL);
+	expect_done(vcpu, 0xb000, 0, 0xb);
+	if (!IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK))
+		assert_int_equal(stat(test_vm, faults_gpte_moved), 3);
+	expect_clean_audit(test_vm);
+}
+
 static void a_root_outside_of_memory_is_no_root(void **state)
 {
 	struct vcpu *vcpu = long_guest();
@@ -312,6 +355,7 @@ int shadow_tests(void)
 		mmu_test(a_and_d_are_set_anew_after_a_flush),
 		mmu_test(with_wp_off_the_kernel_writes_what_users_only_read),
 		mmu_test(one_table_under_two_entries_allows_what_each_allows),
+		mmu_test(a_fault_does_not_bring_back_what_was_flushed),
 		mmu_test(a_root_outside_of_memory_is_no_root),
 		mmu_test(shadow_pages_stay_under_their_bound),
 		mmu_test(when_all_is_dropped_the_roots_stay),

@@ -48,7 +48,8 @@ static void every_bit_of_every_entry_is_as_in_the_model(void **state)
 		unsigned int levels = mode->long_mode ? 4 : 2, size = mode->pae ? 8 : 4;
 
 		for (level = 1; level <= levels; level++) {
-			for (bit = 0; bit < size * 8; bit++) {
+			/* Each bit of a small entry, then of a large one. */
+			for (bit = 0; bit < size * 8 * (level == 2 || level == 3 ? 2 : 1); bit++) {
 				/* Frame 4 is the top table, 1 the last; 8 is the page. */
 				u64 i, odd = (level > 1 ? level - 1 : 8) << 12 | P | W | U;
 
@@ -57,7 +58,9 @@ static void every_bit_of_every_entry_is_as_in_the_model(void **state)
 
 					gpa_poke(i << 12, entry);
 				}
-				odd ^= 1ULL << bit;
+				if (bit >= size * 8)
+					odd = P | W | U | PS;
+				odd ^= 1ULL << bit % (size * 8);
 				gpa_poke(level << 12, odd);
 				gpa_poke(0x5000, 0x2000 | P);
 				vcpu->has_gbpages = bit & 1;

@@ -10,6 +10,8 @@
 	*(volatile __typeof__(x) *)&(x) = (value);	\
 } while (0)
 
+#define __printf(text, first) __attribute__((format(printf, text, first)))
+
 /* For sparse only. */
 #define __user
 #define __acquires(lock)

@@ -3,6 +3,7 @@
 #ifndef HOST_LINUX_KERNEL_H
 #define HOST_LINUX_KERNEL_H
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include <linux/bug.h>
