@@ -14,14 +14,14 @@
 
 #include "test.h"
 
-#define USUAL_TIMEOUT 60	/* seconds */
+#define USUAL_TIMEOUT 45	/* seconds */
 #define STATUS_LEFT_OUT 77
 
 static const struct group *const groups[] = {
 	&system_group, &run_group, &state_group, &regs_group, &io_group, &mmio_group,
 	&slots_group, &dirty_group, &process_group, &insn_group, &storm_group, &paging_group,
-	&leave_group, &host_group, &kill_group, &debugfs_group, &race_group, &leak_group,
-	&stale_group, &load_group, &nosvm_group,
+	&leave_group, &host_group, &kill_group, &debugfs_group, &race_group,
+	&stale_group, &load_group, &refuse_group,
 };
 
 const char *device;
@@ -172,6 +172,8 @@ static void run_one(const struct group *group, const struct CMUnitTest *test)
 	setvbuf(log, NULL, _IONBF, 0);
 	snprintf(name, sizeof(name), "%s.%s", group->name, test->name);
 	test_name = name;
+	if (!stock && !group->by_name_only)
+		proc_write(KVMSWAP_DEBUGFS "/audit_always", "Y");
 	fflush(stdout);
 	pid = fork();
 	if (pid < 0)
@@ -192,7 +194,7 @@ static void run_one(const struct group *group, const struct CMUnitTest *test)
 		printf("left out %s\n", name);
 	else
 		printf("%s %s %.2f s\n", good ? "ok" : "NOT OK", name, now() - start);
-	if (!good)
+	if (!good || getenv("VERBOSE"))
 		copy_to_stdout(out);
 	fclose(log);
 	close(out);
@@ -240,7 +242,7 @@ int main(int argc, char **argv)
 	lseek(kmsg, 0, SEEK_END);
 
 	for (g = 0; g < COUNT(groups); g++)
-		for (t = 0; groups[g] && t < groups[g]->count; t++)
+		for (t = 0; t < groups[g]->count; t++)
 			if (wanted(groups[g], groups[g]->tests[t].name, argv + 2)) {
 				run_one(groups[g], &groups[g]->tests[t]);
 				seen++;

@@ -45,27 +45,26 @@ struct group {
 	const struct group id##_group = { .name = #id, .tests = list, .count = COUNT(list), \
 					  ##__VA_ARGS__ }
 
-extern const struct group system_group __attribute__((weak));
-extern const struct group run_group __attribute__((weak));
-extern const struct group state_group __attribute__((weak));
-extern const struct group io_group __attribute__((weak));
-extern const struct group mmio_group __attribute__((weak));
-extern const struct group slots_group __attribute__((weak));
-extern const struct group paging_group __attribute__((weak));
-extern const struct group process_group __attribute__((weak));
-extern const struct group insn_group __attribute__((weak));
-extern const struct group storm_group __attribute__((weak));
-extern const struct group host_group __attribute__((weak));
-extern const struct group leak_group __attribute__((weak));
-extern const struct group debugfs_group __attribute__((weak));
-extern const struct group load_group __attribute__((weak));
-extern const struct group race_group __attribute__((weak));
-extern const struct group stale_group __attribute__((weak));
-extern const struct group nosvm_group __attribute__((weak));
-extern const struct group kill_group __attribute__((weak));
-extern const struct group regs_group __attribute__((weak));
-extern const struct group dirty_group __attribute__((weak));
-extern const struct group leave_group __attribute__((weak));
+extern const struct group system_group;
+extern const struct group run_group;
+extern const struct group state_group;
+extern const struct group io_group;
+extern const struct group mmio_group;
+extern const struct group slots_group;
+extern const struct group paging_group;
+extern const struct group process_group;
+extern const struct group insn_group;
+extern const struct group storm_group;
+extern const struct group host_group;
+extern const struct group debugfs_group;
+extern const struct group load_group;
+extern const struct group race_group;
+extern const struct group stale_group;
+extern const struct group refuse_group;
+extern const struct group kill_group;
+extern const struct group regs_group;
+extern const struct group dirty_group;
+extern const struct group leave_group;
 
 /** device - the path of the device under test. */
 extern const char *device;
@@ -121,6 +120,12 @@ void catch_traps(struct vmm_vcpu *vcpu, enum vmm_mode mode);
 void enter_user(struct vmm_vcpu *vcpu, enum vmm_mode mode);
 /* outcome() - how it stopped, and what a trap left on the stack, as text. */
 const char *outcome(struct vmm_vcpu *vcpu);
+
+/*
+ * without_audit_always() - for a test with thousands of sptes and invalidations, where
+ * an audit at each step would take minutes: until its end only audits on demand.
+ */
+void without_audit_always(void);
 
 /* time.c: real time and waiting */
 double now(void);

@@ -1,0 +1,208 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the guest tests on stock KVM and on kvmswap, and lays what they saw side by side.
+
+    guest_test.py [TEST ...]    all, or some groups or tests, by guest-test's names
+
+Two VMs at a time: one with stock KVM (kvm-amd npt=0), one with kvmswap and its audit on.
+Where the test group needs the module to come and go, or a CPU without SVM, there are
+boots of their own. Stock KVM is the oracle: a test has to pass there too, and what it
+observed has to be the same, line by line, but for the table below.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "code/boot"))
+
+from common import kernel_dir  # noqa: E402
+from module import make_command  # noqa: E402
+
+KERNEL = os.environ.get("KERNEL", "6.1")
+RESULTS = ROOT / "build/tests/result"
+PROGRAM = "build/tests/guest-test"
+
+# What a guest or a monitor may see otherwise than on stock KVM: a pattern of stock's line
+# and one of kvmswap's, and why. An entry that nothing needs is a failure too.
+DIFFERENCES = (
+    (r"state\.msr_faults: write 0x8?0*800000000000 to 0xc\w+: hlt", r".*: trap 13 error 0 .*",
+     "stock leaves these MSRs to the CPU, and QEMU takes an address that is not canonical"),
+    (r"state\.msr_faults: write 0x8000000000000000 to 0xc\w+: hlt", r".*: trap 13 error 0 .*",
+     "as above"),
+    (r"state\.msr_faults: (write|read).* 0xc0010117: hlt", r".*: trap 13 error 0 .*",
+     "VM_HSAVE_PA is for nested guests, which kvmswap has not"),
+    (r"regs\.new_vcpu_state: (cs|ss) .* type (10|2) .*", r".* (cs|ss) .* type (11|3) .*",
+     "a segment that is loaded has been accessed; stock forgets the bit at RESET"),
+    (r"regs\.nonsense_sregs: efer_(reserved|high): taken, fail-entry .*", r".*: refused, errno 22",
+     "kvmswap finds it when it is set, not when it is entered"),
+    (r"regs\.nonsense_sregs: efer_svme: taken, hlt", r".*: refused, errno 22",
+     "no nested guests"),
+    (r"slots\.tables_and_code_gone: root table gone: shutdown", r".*: KVM_RUN: Bad address",
+     "tables that cannot be read are the monitor's mistake: EFAULT, not a fault of the guest's"),
+    (r"insn\.\w+: (stgi|clgi), .*: hlt", r".*: trap 6 at .*", "no nested guests"),
+    (r"insn\.\w+: vmcall, .*: (hlt|trap 13 .*)", r".*: trap 6 at .*",
+     "stock rewrites Intel's VMCALL in the guest's memory, or tries to"),
+    (r"insn\.\w+: (monitor|mwait), .*: hlt", r".*: trap 6 at .*",
+     "CPUID says that there is no MONITOR; stock takes it for a NOP"),
+    (r"insn\.\w+: rdpmc, .*: hlt", r".*: trap 13 .*", "no performance counters"),
+    (r"insn\.\w+: rdmsr, .*: hlt", r".*: trap 13 .*", "MSR 0 is of a Pentium"),
+    (r"insn\.long_mode: sysenter, long: internal-error suberror 1", r".*: trap 6 at .*",
+     "AMD's CPUs have no SYSENTER in long mode; stock's emulator gives up on it"),
+    (r"insn\.long_mode\w*: sysexit, .*: trap 13 .*", r".*: trap 6 at .*",
+     "AMD's CPUs have no SYSEXIT in long mode"),
+    (r"insn\.\w+: lock mov %eax, %cr0, .*: trap 6 .*", r".*: hlt",
+     "AMD's LOCK MOV CR0 is CR8 outside of 64-bit mode; stock's emulator does not know it"),
+)
+
+STOCK = """
+insmod /t/msr.ko && modprobe kvm-amd npt=0 || exit 1
+/t/guest-test /dev/kvm {tests}
+a=$?
+/t/guest-test /dev/kvmswap refuse.in_use
+b=$?
+rmmod kvm_amd kvm
+MODULE=/t/kvmswap4.ko; insmod $MODULE && /t/guest-test /dev/kvmswap stale; c=$?; rmmod kvmswap
+exit $((a + b + c))
+"""
+
+KVMSWAP = """
+insmod /t/msr.ko && insmod /kvmswap/kvmswap.ko || exit 1
+/t/guest-test /dev/kvmswap {tests}
+a=$?
+rmmod kvmswap
+/t/guest-test /dev/kvmswap load
+exit $((a + $?))
+"""
+
+ABSENT = "/t/guest-test /dev/kvmswap refuse.absent"
+DISABLED = "insmod /t/svmdis.ko && /t/guest-test /dev/kvmswap refuse.disabled"
+
+# What is run only for a whole run.
+SUMMARY = re.compile(r"guest-test: \S+: \d+ of \d+ tests are good")
+
+
+class Boot(threading.Thread):
+    """One VM: its lines are printed as they come, and kept."""
+
+    def __init__(self, name, script, runs, *arguments):
+        super().__init__()
+        self.name, self.script, self.runs, self.arguments = name, script, runs, arguments
+        self.lines, self.status = [], None
+
+    def run(self):
+        """Called by start()."""
+        msr = next(kernel_dir(KERNEL).resolve().rglob("kernel/arch/x86/kernel/msr.ko"))
+        command = [ROOT / "code/boot/boot.py", "--name", f"guest-{self.name}", "--silence", "60",
+                   "--timeout", "330", "--swap", "256", "--env", "OBSERVE=/result/observed",
+                   "--file", f"{ROOT / PROGRAM}:/t/guest-test", "--file", f"{msr}:/t/msr.ko",
+                   *self.arguments, "--pull", f"/result:{RESULTS / self.name}",
+                   "--", "mkdir /result; touch /result/observed; " + self.script]
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            for line in process.stdout:
+                print(f"{self.name}: {line}", end="", flush=True)
+                self.lines.append(line.rstrip("\n"))
+        self.status = process.returncode
+
+    def count(self):
+        """(passed, failed), with a failure for whatever did not come to its end."""
+        passed = sum(line.startswith("ok ") for line in self.lines)
+        failed = sum(line.startswith("NOT OK ") for line in self.lines)
+        done = sum(bool(SUMMARY.match(line)) for line in self.lines)
+        if done < self.runs:
+            print(f"FAILED: {self.name}: {self.runs - done} runs of the tests did not end")
+            failed += self.runs - done
+        if self.status and not failed:
+            print(f"FAILED: {self.name}: status {self.status}")
+            failed += 1
+        return passed, failed
+
+    def observed(self):
+        """test -> its lines"""
+        out = {}
+        path = RESULTS / self.name / "observed"
+        for line in path.read_text().splitlines() if path.exists() else ():
+            out.setdefault(line.partition(":")[0], []).append(line)
+        return out
+
+
+def compare(stock, kvmswap, whole):
+    """Lays the observations side by side; returns (passed, failed)."""
+    passed = failed = 0
+    unused = set(DIFFERENCES)
+    for test in sorted(stock.keys() | kvmswap.keys()):
+        ours, theirs = kvmswap.get(test, []), stock.get(test, [])
+        bad = [] if len(ours) == len(theirs) else [
+            f"stock KVM has {len(theirs)} lines, kvmswap {len(ours)}"]
+        for one, other in zip(theirs, ours):
+            if one == other:
+                continue
+            found = [entry for entry in DIFFERENCES
+                     if re.fullmatch(entry[0], one) and re.fullmatch(entry[1], other)]
+            unused -= set(found)
+            if not found:
+                bad.append(f"stock:   {one}\n           kvmswap: {other}")
+        if bad:
+            failed += 1
+            print("FAILED: not as on stock KVM:", *bad, sep="\n           ")
+        else:
+            passed += 1
+    for entry in unused if whole else ():
+        failed += 1
+        print(f"FAILED: no test shows this difference any more: {entry[0]}")
+    return passed, failed
+
+
+def build_modules():
+    """kvmswap without what only debuggers read, and the module that plays a firmware."""
+    subprocess.run(["strip", "--strip-debug", "-o", ROOT / "build/tests/kvmswap.ko",
+                    ROOT / f"build/{KERNEL}/chapter5/kvmswap.ko"], check=True)
+    folder = ROOT / "build/tests/svmdis"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (ROOT / "tests/guest/svmdis").iterdir():
+        if not (folder / path.name).is_symlink():
+            (folder / path.name).symlink_to(path)
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(make_command(kernel_dir(KERNEL), folder, ["-s", "KCFLAGS=-Werror", "modules"]),
+                   env=environment, check=True)
+
+
+def main(tests):
+    """The command line."""
+    build_modules()
+    names = " ".join(tests)
+    stock = Boot("stock", STOCK.format(tests=names), 3,
+                 "--file", f"build/{KERNEL}/chapter4/kvmswap.ko:/t/kvmswap4.ko",
+                 "--file", "build/tests/kvmswap.ko:/kvmswap/kvmswap.ko")
+    kvmswap = Boot("kvmswap", KVMSWAP.format(tests=names), 2,
+                   "--file", "build/tests/kvmswap.ko:/kvmswap/kvmswap.ko")
+    others = [
+        Boot("absent", ABSENT, 1, "--cpu", "max,-svm",
+             "--file", "build/tests/kvmswap.ko:/kvmswap/kvmswap.ko"),
+        Boot("disabled", DISABLED, 1, "--file", "build/tests/svmdis/svmdis.ko:/t/svmdis.ko",
+             "--file", "build/tests/kvmswap.ko:/kvmswap/kvmswap.ko"),
+    ]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    boots = [stock, kvmswap]
+    for boot in boots:
+        boot.start()
+    for boot in boots:
+        boot.join()
+    for boot in others:
+        boot.start()
+        boot.join()
+    counts = [boot.count() for boot in boots + others]
+    counts.append(compare(stock.observed(), kvmswap.observed(), not tests))
+    passed, failed = (sum(column) for column in zip(*counts))
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * load.c - the module comes and goes: a hundred times without a trace, and not at all
+ * where SVM is absent, disabled or taken, with a message that says which. These tests
+ * load it themselves: its file is MODULE in the environment.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/syscall.h>
+
+#include "test.h"
+
+#define ROUNDS 100
+#define WARM_UP 10
+/* Growth over ROUNDS that is noise; a leak of one a round is twice as much. */
+#define NOISE 50
+
+static int load_module(void)
+{
+	const char *path = getenv("MODULE");
+	int fd = open(path ? path : "/kvmswap/kvmswap.ko", O_RDONLY | O_CLOEXEC);
+	int error;
+
+	if (fd < 0)
+		vmm_die("open the module %s", path);
+	error = syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
+	close(fd);
+	return error;
+}
+
+static int unload_module(void)
+{
+	return syscall(SYS_delete_module, "kvmswap", O_NONBLOCK) ? errno : 0;
+}
+
+/* ---- how much memory the kernel uses for itself ---- */
+
+/* The sum of the numbers behind @name in a file with several lines of it. */
+static long sum_of(const char *path, const char *name)
+{
+	FILE *file = fopen(path, "re");
+	char line[256];
+	long sum = 0, n;
+
+	if (!file)
+		vmm_die("open %s", path);
+	while (fgets(line, sizeof(line), file)) {
+		char *at = line + strspn(line, " ");
+
+		if (!strncmp(at, name, strlen(name)) && sscanf(at + strlen(name), " %ld", &n) == 1)
+			sum += n;
+	}
+	fclose(file);
+	return sum;
+}
+
+/* Pages that are not free, not on a CPU's free list, no process' and no cache's. */
+static long kernel_pages(void)
+{
+	static const char *const others[] = {
+		"nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file",
+		"nr_unevictable", "nr_isolated_anon", "nr_isolated_file", "nr_slab_reclaimable",
+	};
+	long pages = sum_of("/proc/zoneinfo", "managed");
+	size_t i;
+
+	pages -= sum_of("/proc/zoneinfo", "pages free") + sum_of("/proc/zoneinfo", "count:");
+	for (i = 0; i < COUNT(others); i++)
+		pages -= proc_value("/proc/vmstat", others[i]);
+	return pages;
+}
+
+#define MAX_CACHES 128
+
+struct usage {
+	long pages;
+	int nr_caches;
+	struct cache {
+		char name[32];
+		long objects;
+	} caches[MAX_CACHES];
+};
+
+static struct cache *find_cache(struct usage *usage, const char *name)
+{
+	struct cache *cache = usage->caches;
+
+	while (cache < usage->caches + usage->nr_caches && strcmp(cache->name, name))
+		cache++;
+	if (cache == usage->caches + usage->nr_caches) {
+		strcpy(cache->name, name);
+		cache->objects = LONG_MAX;
+		usage->nr_caches++;
+	}
+	return cache;
+}
+
+/*
+ * Objects in each kmalloc cache, once the CPUs have given back the slabs they held in
+ * stock, which count as full. A CPU may have taken one again at once: the least counts.
+ */
+static void count_objects(struct usage *usage)
+{
+	DIR *dir = opendir("/sys/kernel/slab");
+	struct dirent *entry;
+	char path[320], text[64];
+
+	while (dir && (entry = readdir(dir)) && usage->nr_caches < MAX_CACHES - 1) {
+		struct cache *cache;
+
+		if (strncmp(entry->d_name, "kmalloc-", 8) || strlen(entry->d_name) > 31)
+			continue;
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", entry->d_name);
+		proc_write(path, "1");
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objects", entry->d_name);
+		if (proc_read(path, text, sizeof(text)) <= 0)
+			continue;
+		cache = find_cache(usage, entry->d_name);
+		if (atol(text) < cache->objects)
+			cache->objects = atol(text);
+	}
+	if (dir)
+		closedir(dir);
+	assert_true(usage->nr_caches > 5);
+}
+
+static void measure(struct usage *usage)
+{
+	int i;
+
+	usage->nr_caches = 0;
+	for (i = 0; i < 6; i++) {	/* what is freed by RCU or a worker takes a moment */
+		proc_write("/proc/sys/vm/drop_caches", "3");
+		usleep(100000);
+		if (i > 1)
+			count_objects(usage);
+	}
+	usage->pages = kernel_pages();
+}
+
+/* What grew by more than noise, by name. Return: how many things did. */
+static int grown(const struct usage *before, const struct usage *after)
+{
+	int found = 0, i, k;
+
+	printf("kernel pages: %ld, %+ld\n", before->pages, after->pages - before->pages);
+	if (after->pages - before->pages >= NOISE)
+		found++;
+	for (i = 0; i < before->nr_caches; i++)
+		for (k = 0; k < after->nr_caches; k++) {
+			long more = after->caches[k].objects - before->caches[i].objects;
+
+			if (strcmp(before->caches[i].name, after->caches[k].name) || more < NOISE)
+				continue;
+			printf("%s: %+ld objects\n", after->caches[k].name, more);
+			found++;
+		}
+	return found;
+}
+
+CODE(64, touch_all,
+	"mov $0x200000, %edi; 1: incl (%rdi); add $0x1000, %edi; cmp $0x240000, %edi; jb 1b; hlt");
+
+/* In a process of its own, so that nothing of it is counted. */
+static void load_use_unload(int round)
+{
+	assert_int_equal(load_module(), 0);
+	if (round % 2) {
+		struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+
+		assert_int_equal(unload_module(), EAGAIN);	/* in use: not possible */
+		assert_int_equal(RUN(vcpu, touch_all), VMM_HLT);
+		madvise(vmm_hva(vcpu->vm, ABI_FREE, PAGE), 0x40000, MADV_PAGEOUT);
+		assert_int_equal(RUN(vcpu, touch_all), VMM_HLT);
+		end_vm(vcpu->vm);
+	}
+	assert_int_equal(unload_module(), 0);
+}
+
+static void a_hundred_times(void **state)
+{
+	static struct usage before, after;
+	int i;
+
+	(void)state;
+	for (i = 0; i < WARM_UP; i++)
+		load_use_unload(i);
+	measure(&before);
+	for (i = 0; i < ROUNDS; i++)
+		load_use_unload(i);
+	measure(&after);
+	assert_int_equal(grown(&before, &after), 0);
+}
+
+/* The same measure, when somebody does keep a page a round: a pipe with data in it. */
+static void a_leak_would_show(void **state)
+{
+	static struct usage before, after;
+	static char page[PAGE];
+	int i, pipes[ROUNDS][2];
+
+	(void)state;
+	for (i = 0; i < ROUNDS; i++)
+		assert_int_equal(pipe2(pipes[i], O_CLOEXEC), 0);
+	load_use_unload(1);
+	measure(&before);
+	for (i = 0; i < ROUNDS; i++) {
+		if (i % 10 == 0)
+			load_use_unload(1);
+		assert_int_equal(write(pipes[i][1], page, PAGE), PAGE);
+	}
+	measure(&after);
+	assert_true(grown(&before, &after) >= 1);
+	assert_true(after.pages - before.pages >= NOISE);
+}
+
+/* ---- where it cannot be loaded ---- */
+
+/* Did the kernel's log get a line with this text since @kmsg was opened at its end? */
+static bool log_says(int kmsg, const char *text)
+{
+	char record[8192];
+	bool found = false;
+	ssize_t len;
+
+	while ((len = read(kmsg, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
+		if (len < 0)
+			continue;
+		record[len] = 0;
+		if (strstr(record, "kvmswap: ") && strstr(record, text))
+			found = true;
+		if (strstr(record, "kvmswap: "))
+			printf("log: %s", strchr(record, ';') + 1);
+	}
+	return found;
+}
+
+static void assert_refused(int error, const char *text)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	lseek(kmsg, 0, SEEK_END);
+	assert_int_equal(load_module(), error);
+	if (!log_says(kmsg, text))
+		fail_msg("the kernel's log does not say \"%s\"", text);
+	close(kmsg);
+	assert_int_not_equal(access("/dev/kvmswap", F_OK), 0);
+	assert_int_not_equal(access("/sys/module/kvmswap", F_OK), 0);
+	assert_int_not_equal(access(KVMSWAP_DEBUGFS, F_OK), 0);
+}
+
+/* Stock KVM is loaded and has a VM: it has switched SVM on. */
+static void in_use(void **state)
+{
+	struct vmm *vm = vmm_create("/dev/kvm"), *other;
+	int vcpu_fd;
+
+	(void)state;
+	assert_refused(EBUSY, "in use by another hypervisor");
+	assert_int_equal(vmm_extension(vm, KVM_CAP_USER_MEMORY), 1);
+	vcpu_fd = ioctl(vm->fd, KVM_CREATE_VCPU, 0l);
+	assert_true(vcpu_fd >= 0);
+	close(vcpu_fd);
+	vmm_destroy(vm);
+	/* it has let go of SVM with its last VM: now it is stock KVM that is refused */
+	assert_int_equal(load_module(), 0);
+	other = vmm_create("/dev/kvmswap");
+	assert_int_equal(fails(open("/dev/kvm", O_RDWR | O_CLOEXEC), KVM_CREATE_VM, 0l), EBUSY);
+	vmm_destroy(other);
+	assert_int_equal(unload_module(), 0);
+}
+
+static void absent(void **state)
+{
+	(void)state;
+	assert_refused(ENODEV, "this CPU has no SVM");
+}
+
+/* The firmware's switch, which QEMU does not have: svmdis.ko plays it. */
+static void disabled(void **state)
+{
+	(void)state;
+	assert_refused(EOPNOTSUPP, "disabled by the firmware");
+}
+
+static const struct CMUnitTest load_tests[] = {
+	cmocka_unit_test(a_hundred_times),
+	cmocka_unit_test(a_leak_would_show),
+};
+
+static const struct CMUnitTest refuse_tests[] = {
+	cmocka_unit_test(in_use),
+	cmocka_unit_test(absent),
+	cmocka_unit_test(disabled),
+};
+
+GROUP(load, load_tests, .by_name_only = true, .timeout = 100);
+GROUP(refuse, refuse_tests, .by_name_only = true);
