@@ -193,10 +193,10 @@ static void a_fault_uses_the_table_that_its_walk_found(void **state)
 	gpa_poke(0x3008, 0x4000 | PWU);		/* the table at 0 is at 2 MiB as well */
 	gpa_poke(0x5050, 0xb000 | PWU);		/* the other table has 0xb000 at 0xa000 */
 	expect_done(vcpu, 0x9000, PFERR_WRITE, 9);
+	expect_done(vcpu, 0x209000, PFERR_WRITE, 9);
 	gpa_poke(0x3000, 0x5000 | PWU);
 	expect_done(vcpu, 0xa000, PFERR_WRITE, 0xb);
 	expect_done(vcpu, 0x20a000, PFERR_WRITE, 0xa);
-	expect_done(vcpu, 0x209000, PFERR_WRITE, 9);
 	/* The same table, but allowing less. */
 	gpa_poke(0x3008, 0x4000 | P | U);
 	expect_done(vcpu, 0x20c000, PFERR_USER, 0xc);
