@@ -91,8 +91,24 @@ static struct vmm *make_vm(struct job *job)
 	return vm;
 }
 
+/*
+ * Change a word in some pages once the first pass is over, which the guest must find.
+ * Return: whether it is done.
+ */
+static bool spoil(struct job *job, struct vmm *vm)
+{
+	uint64_t gpa;
+
+	if (!job->vcpus[0].pass)
+		return false;
+	for (gpa = ABI_FREE + (1 << 20); gpa < ABI_FREE + (2 << 20); gpa += 16 * 4096)
+		*(uint32_t *)vmm_hva(vm, gpa, 4) ^= 0x10;
+	return true;
+}
+
 int job_work(struct job *job, const char *cgroup)
 {
+	bool to_spoil = job->config.spoil;
 	struct vmm *vm;
 	int i;
 
@@ -113,6 +129,8 @@ int job_work(struct job *job, const char *cgroup)
 	}
 	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
 		publish(job, vm);
+		if (to_spoil && spoil(job, vm))
+			to_spoil = false;
 		usleep(POLL_US);
 	}
 	if (job->config.torture)

@@ -32,6 +32,7 @@ struct job_config {
 	long long limit;	/* bytes, memory.max; 0: no cgroup */
 	unsigned int passes, words, seed;
 	bool torture;
+	bool spoil;		/* change words behind the guest's back: the run must fail */
 	unsigned int timeout;	/* seconds */
 	long long min_in;	/* pages that must be swapped in */
 	bool ascii, plain;	/* how to draw */

@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = "--plain --memory 28 --limit 12 --passes 2 --min-in 2500 --timeout 200"
 TORTURE = "--plain --memory 48 --limit 20 --passes 2 --min-in 5000 --timeout 500 --torture"
 
+AUDITED = "--plain --memory 16 --limit 7 --passes 1 --words 4 --min-in 500 --timeout 300"
+
 MODES = {
     "long": "--mode long",
     "long-2m": "--mode long-2m",
@@ -43,10 +45,14 @@ def boot(name, script, timeout):
     return result.returncode, result.stdout
 
 
-def run_all(name, prepare, cases, timeout):
-    """Runs kvmswap-run once for each (case, arguments): {case: (status, output)}."""
+def run_all(name, prepare, cases, timeout, before=None):
+    """Runs kvmswap-run once for each (case, arguments): {case: (status, output)}.
+
+    before: {case: command to run before it}
+    """
     lines = [prepare + " || exit 1"]
     for case, arguments in cases.items():
+        lines.append((before or {}).get(case, "true") + " || exit 1")
         lines.append(f"echo '@@ {case}'; kvmswap-run {arguments}; echo \"@= $?\"")
     status, output = boot(name, "\n".join(lines + ["true"]), timeout)
     if status:
@@ -95,9 +101,12 @@ class OnKvmswap(Swap):
     def setUpClass(cls):
         cases = {case: f"{SMALL} {arguments}" for case, arguments in MODES.items()}
         cases["too-little"] = f"{SMALL} --limit 64"
+        cases["spoilt"] = f"{SMALL} --spoil"
         cases["no-device"] = f"{SMALL} --device /dev/null"
         cases["broken-guest"] = f"{SMALL} --guest /kvmswap/guests/mmio64.bin"
-        cls.results = run_all("swap", "insmod /kvmswap/kvmswap.ko", cases, 900)
+        cases["audit-always"] = AUDITED
+        cls.results = run_all("swap", "insmod /kvmswap/kvmswap.ko", cases, 900, {
+            "audit-always": "echo Y >/sys/kernel/debug/kvmswap/audit_always"})
 
     def audited(self, case):
         """The run passed, and the audit found nothing."""
@@ -106,11 +115,22 @@ class OnKvmswap(Swap):
                        "audit failures counted"):
             self.assertRegex(text, rf"ok +{figure} +0 ", case)
 
+    def test_audit_at_each_step(self):
+        """The audit before and after each fault and each invalidation."""
+        self.audited("audit-always")
+
     def test_notices_too_little_swapping(self):
         status, text = self.results["too-little"]
         self.assertEqual(status, 1, text)
         self.assertRegex(text, r"FAIL +pages in")
         self.assertRegex(text, r"ok +wrong words +0 ")
+
+    def test_notices_a_wrong_word(self):
+        """Words changed behind the guest's back are named and counted."""
+        status, text = self.results["spoilt"]
+        self.assertEqual(status, 1, text)
+        self.assertRegex(text, r"FAIL +wrong words +[1-9]")
+        self.assertRegex(text, r"WRONG WORD vcpu \d address 0x\w+ expected 0x\w+ found 0x\w+")
 
     def test_says_that_a_device_is_none(self):
         status, text = self.results["no-device"]
