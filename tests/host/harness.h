@@ -35,7 +35,7 @@ extern unsigned int test_injections[TEST_VCPUS];
 int test_setup(void **state);
 int test_teardown(void **state);
 /* checkpatch(CAMELCASE): the name is cmocka's */
-#define unit_test CMUnitTest
+#define test_item CMUnitTest
 #define mmu_test(f) cmocka_unit_test_setup_teardown(f, test_setup, test_teardown)
 
 void test_free_vm(void);

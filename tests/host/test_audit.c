@@ -228,7 +228,7 @@ static void what_was_invalidated_is_not_mapped(void **state)
 
 int audit_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(a_wrong_frame_is_stale),
 		mmu_test(more_than_the_host_allows_is_stale),
 #ifdef CONFIG_KVMSWAP_RMAP

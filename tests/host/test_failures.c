@@ -112,7 +112,7 @@ static void each_allocation_fails_once(void **state)
 
 int failure_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(each_allocation_fails_once),
 	};
 

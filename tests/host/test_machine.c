@@ -168,7 +168,7 @@ static void a_page_goes_to_swap_and_comes_back(void **state)
 int machine_tests(void)
 {
 #define machine_test(f) cmocka_unit_test_setup_teardown(f, machine_setup, machine_teardown)
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		machine_test(sleeping_under_a_spinlock_is_noticed),
 		machine_test(locks_in_the_wrong_order_are_noticed),
 		machine_test(a_deadlock_is_noticed),

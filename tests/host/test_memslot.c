@@ -261,7 +261,7 @@ static void guest_memory_is_copied_across_pages_and_slots(void **state)
 
 int memslot_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(numbers_that_make_no_sense_are_refused),
 		mmu_test(the_largest_slot_is_tried_and_runs_out_of_memory),
 		mmu_test(slots_never_overlap),

@@ -263,7 +263,7 @@ static void zeros_for_zeros_are_not_stale(void **state)
 
 int notifier_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(zeros_for_zeros_are_not_stale),
 		mmu_test(a_range_takes_the_pages_it_touches_and_no_other),
 		mmu_test(all_slots_over_an_address_are_found),
@@ -310,7 +310,7 @@ static void a_mapped_page_is_held_and_stays_in_memory(void **state)
 
 int notifier_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(a_mapped_page_is_held_and_stays_in_memory),
 	};
 

@@ -420,7 +420,7 @@ static void a_long_random_life_has_its_shadow_pages_dropped(void **state)
 
 int random_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(a_random_guest_gets_what_its_tables_allow),
 		mmu_test(a_long_random_life_has_its_shadow_pages_dropped),
 	};

@@ -286,7 +286,7 @@ static void others_get_their_turn_while_a_slot_goes(void **state)
 
 int rmap_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(a_chain_is_taken_apart_in_every_order),
 		mmu_test(a_chain_is_a_set_whatever_happens_to_it),
 		mmu_test(fetch_next_then_remove_skips_an_entry),

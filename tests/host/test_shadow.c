@@ -346,7 +346,7 @@ static void the_host_may_have_nothing_there(void **state)
 
 int shadow_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(a_page_is_mapped_once_and_then_no_exit_is_taken),
 		mmu_test(shadow_pages_outlive_a_cr3_load),
 		mmu_test(a_new_entry_is_seen_without_a_flush),

@@ -206,7 +206,7 @@ static void a_fault_uses_the_table_that_its_walk_found(void **state)
 
 int table_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(a_32_bit_table_has_two_shadow_pages_and_a_directory_four),
 		mmu_test(large_pages_are_mapped_in_small_ones),
 		mmu_test(a_clean_large_page_gets_d_at_its_first_write),

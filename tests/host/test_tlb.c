@@ -198,7 +198,7 @@ static void write_protection_reaches_every_cpu(void **state)
 
 int tlb_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(all_are_asked_and_only_those_in_the_guest_are_kicked),
 		mmu_test(a_slot_that_goes_makes_all_load_their_roots_again),
 		mmu_test(the_flush_that_invlpg_owes_is_paid_when_a_page_goes),

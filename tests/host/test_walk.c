@@ -340,7 +340,7 @@ static void emulated_accesses_walk_each_page(void **state)
 
 int walk_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(without_paging_an_address_is_itself),
 		mmu_test(each_format_finds_its_page),
 		mmu_test(the_error_code_says_what_was_wrong),

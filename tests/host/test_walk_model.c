@@ -118,7 +118,7 @@ static void random_tables_are_walked_as_the_model_does(void **state)
 
 int walk_model_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(every_bit_of_every_entry_is_as_in_the_model),
 		mmu_test(random_tables_are_walked_as_the_model_does),
 	};

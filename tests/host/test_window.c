@@ -218,7 +218,7 @@ static void a_fault_that_release_overtakes_maps_nothing(void **state)
 
 int window_tests(void)
 {
-	const struct unit_test tests[] = {
+	const struct test_item tests[] = {
 		mmu_test(an_invalidation_in_the_window),
 #ifdef CONFIG_KVMSWAP_SEQLOCK
 		mmu_test(a_fault_waits_while_an_invalidation_is_under_way),
