@@ -12,10 +12,11 @@ HOST_CFLAGS  += -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initi
 HOST_MACHINE := lock alloc page machine mm user cpu
 HOST_MODULE  := memslot walk shadow spte fault tlb audit
 
-# Pieces by the first chapter that has them, as in Kbuild.
-HOST_PIECES  := 1:MEMSLOT 2:SHADOW 3:RMAP 4:NOTIFIER 5:SEQLOCK
-host_pieces = $(strip $(foreach piece,$(HOST_PIECES),$(if $(shell \
-	[ $(firstword $(subst :, ,$(piece))) -le $(1) ] && echo y),$(lastword $(subst :, ,$(piece))))))
+# The pieces of a chapter, by the list in Kbuild: "1:MEMSLOT 2:SHADOW ...".
+HOST_PIECES  := $(shell sed -n 's/^KVMSWAP_CHAPTER_OF_\([A-Z]*\)[^0-9]*\([0-9]*\)$$/\2:\1/p' \
+	kernel-module/Kbuild)
+host_up_to = $(wordlist 1,$(words 0 $(wordlist 1,$(1),$(wordlist 2,99,$(CHAPTERS)))),$(CHAPTERS))
+host_pieces = $(foreach n,$(host_up_to),$(patsubst $(n):%,%,$(filter $(n):%,$(HOST_PIECES))))
 host_files = $(HOST_MODULE) $(if $(filter RMAP,$(host_pieces)),rmap) \
 	$(if $(filter NOTIFIER,$(host_pieces)),notifier)
 host_defines = -DKVMSWAP_CHAPTER=$(1) $(patsubst %,-DCONFIG_KVMSWAP_%,$(host_pieces))
