@@ -15,10 +15,10 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = "--plain --memory 28 --limit 12 --passes 2 --min-in 2500 --timeout 200"
+SMALL = "--plain --memory 28 --limit 10 --passes 2 --min-in 2500 --timeout 200"
 TORTURE = "--plain --memory 48 --limit 20 --passes 2 --min-in 5000 --timeout 500 --torture"
 
-AUDITED = "--plain --memory 16 --limit 7 --passes 1 --words 4 --min-in 500 --timeout 300"
+AUDITED = "--plain --memory 19 --limit 7 --passes 1 --words 4 --min-in 500 --timeout 300"
 
 MODES = {
     "long": "--mode long",
