@@ -44,6 +44,10 @@ IGNORED = (
         "VOLATILE",             # that memory is really touched is the point of it
         "AVOID_EXTERNS",        # symbols that only the linker script or assembly defines
     )),
+    (r"tests/guest/", (
+        "PARENTHESIS_ALIGNMENT",    # CODE(): lines of assembly one below the other
+        "CAMELCASE",            # cmocka's types
+    )),
     (r"kernel-module/trace\.h", (   # the layout that all TRACE_EVENT headers share
         "OPEN_ENDED_LINE", "PARENTHESIS_ALIGNMENT",
     )),

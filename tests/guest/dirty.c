@@ -108,7 +108,8 @@ static void across_swap(void **state)
 	end_vm(vcpu->vm);
 }
 
-static bool give_byte(struct vmm_vcpu *vcpu, uint16_t port, bool out, void *data, int size, int count)
+static bool give_byte(struct vmm_vcpu *vcpu, uint16_t port, bool out, void *data, int size,
+		      int count)
 {
 	(void)vcpu;
 	(void)port;

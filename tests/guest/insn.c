@@ -117,7 +117,8 @@ static void run_insn(struct vmm_vcpu *vcpu, enum vmm_mode mode, bool user, const
 	regs.rax = 0;
 	regs.rcx = 0;
 	regs.rdx = 0;
-	regs.rbx = vmm_mode_bits(mode) == 16 ? 0x600 : ABI_FREE;	/* [bx] is (%edi)'s 16-bit form */
+	/* the bytes of (%edi) are (%bx) in 16-bit code */
+	regs.rbx = vmm_mode_bits(mode) == 16 ? 0x600 : ABI_FREE;
 	regs.rdi = regs.rbx;
 	regs.rsp = vmm_mode_bits(mode) == 16 ? 0x6000 : 0x50000;
 	vmm_set_regs(vcpu, &regs);

@@ -180,7 +180,7 @@ static void strings_real_mode(void **state)
 	end_vm(vcpu->vm);
 }
 
-/* A string runs into a page that is not there: #PF, with what was done done. */
+/* A string runs into a page that is not there: #PF, and what came before it is done. */
 CODE(64, ins_fault, "mov $0x60, %edx; mov $0x3ffffc, %edi; mov $8, %ecx; rep insb; hlt");
 CODE(64, outs_fault, "mov $0x60, %edx; mov $0x3ffffc, %esi; mov $8, %ecx; rep outsb; hlt");
 

@@ -18,10 +18,10 @@
 #define STATUS_LEFT_OUT 77
 
 static const struct group *const groups[] = {
-	&system_group, &run_group, &state_group, &regs_group, &io_group, &mmio_group,
-	&slots_group, &dirty_group, &process_group, &insn_group, &storm_group, &paging_group,
-	&leave_group, &host_group, &kill_group, &debugfs_group, &race_group,
-	&stale_group, &load_group, &refuse_group,
+	&system_group, &run_group, &fpu_group, &state_group, &regs_group, &nonsense_group,
+	&io_group, &mmio_group, &slots_group, &dirty_group, &process_group, &insn_group,
+	&storm_group, &paging_group, &leave_group, &host_group, &pages_group, &kill_group,
+	&debugfs_group, &race_group, &stale_group, &load_group, &refuse_group,
 };
 
 const char *device;
@@ -115,6 +115,7 @@ static void show_stacks(pid_t group, FILE *out)
 	char command[256];
 
 	fflush(out);
+	/* checkpatch(SPLIT_STRING): a line of shell */
 	snprintf(command, sizeof(command),
 		 "for p in /proc/[0-9]*; do [ \"$(cut -d' ' -f5 $p/stat 2>/dev/null)\" = %d ] && "
 		 "for t in $p/task/*; do echo $t; cat $t/stack; done; done >&2", group);

@@ -18,7 +18,6 @@ static void fill_table(struct vmm *vm, uint64_t gpa, uint64_t entry, int size)
 		memcpy(table + i, &entry, size);
 }
 
-
 /* Every entry of every level is the root itself, with all rights or few. */
 static void at_themselves(void **state)
 {
@@ -35,7 +34,7 @@ static void at_themselves(void **state)
 			/* PAE's upper four have no such rights: they would be reserved bits */
 			fill_table(vcpu->vm, ROOT, ROOT | rights[i],
 				   vmm_mode_bits(mode) == 64 || pae ? 8 : 4);
-			/* what it does depends on where it gets in this time: the table is code too */
+			/* the table is code too: what comes of it depends on how far it gets */
 			run_for(vcpu, 0.05);
 			printf("%s rights %#llx: %s\n", vmm_mode_name(mode),
 			       (unsigned long long)rights[i], outcome(vcpu));

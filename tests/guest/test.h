@@ -41,6 +41,7 @@ struct group {
 	unsigned int timeout;	/* seconds for one test; 0: the usual */
 };
 
+/* checkpatch(MACRO_ARG_REUSE): the name of an array */
 #define GROUP(id, list, ...) \
 	const struct group id##_group = { .name = #id, .tests = list, .count = COUNT(list), \
 					  ##__VA_ARGS__ }
@@ -61,6 +62,9 @@ extern const struct group load_group;
 extern const struct group race_group;
 extern const struct group stale_group;
 extern const struct group refuse_group;
+extern const struct group nonsense_group;
+extern const struct group fpu_group;
+extern const struct group pages_group;
 extern const struct group kill_group;
 extern const struct group regs_group;
 extern const struct group dirty_group;
@@ -94,7 +98,7 @@ void not_on_stock(const char *why);
 struct vmm *new_vm(unsigned int mib);
 /* new_vcpu() - a VM with 4 MiB of memory and a vCPU in @mode. */
 struct vmm_vcpu *new_vcpu(enum vmm_mode mode);
-/* set_mode_at() - back to the start of @mode, all registers sane. */
+/* reset_vcpu() - back to the start of @mode, all registers sane. */
 void reset_vcpu(struct vmm_vcpu *vcpu, enum vmm_mode mode);
 
 /* fails() - the errno of an ioctl that must fail, 0 if it did not. */
@@ -106,7 +110,7 @@ void assert_clean(struct vmm *vm);
 void end_vm(struct vmm *vm);
 
 /*
- * traps.c: after catch_traps() every exception and interrupt ends vmm_run() with
+ * After catch_traps() every exception and interrupt ends vmm_run() with
  * VMM_EXIT, status 0x100 + vector. Writes the IDT at ABI_IDT (real mode: at 0), a
  * stub for each vector at TRAP_STUBS, and a TSS.
  */
@@ -127,7 +131,7 @@ const char *outcome(struct vmm_vcpu *vcpu);
  */
 void without_audit_always(void);
 
-/* time.c: real time and waiting */
+/* Real time and waiting. */
 double now(void);
 /* run_for() - vmm_start(), vmm_kick() after @seconds unless it stopped; how it did. */
 enum vmm_stop run_for(struct vmm_vcpu *vcpu, double seconds);
@@ -137,7 +141,7 @@ bool wait_until(bool (*test)(void *arg), void *arg, double seconds);
 /* process.c: the second half of a test, in the program image after exec */
 int after_exec_main(int vm_fd, int vcpu_fd);
 
-/* random numbers from a printed seed */
+/* next_random() - @state begins as a seed that is not 0. */
 uint64_t next_random(uint64_t *state);
 
 #endif
