@@ -2,7 +2,7 @@
 /*
  * fault.c - chapter 2: the guest's door, from a #PF exit to an spte. The walk down
  * the left side of the picture: walk.c (gva -> gfn), memslot.c (gfn -> hva), the
- * host's own fault (hva -> pfn), and mmu_lock, under which shadow.c and spte.c map it.
+ * host's own fault (hva -> pfn), and mmu_lock, under which root.c and spte.c map it.
  *
  * You come here from svm.c. The race of the book is between hva_to_pfn() and
  * mmu_lock: see retry.h.

@@ -9,7 +9,8 @@
  * flush it as it must flush a TLB: at INVLPG and at each load of a root the
  * guest's entries are read again and what no longer agrees is dropped.
  *
- * You come here from fault.c. Next: spte.h.
+ * You come here from fault.c. shadow.c has the pages, root.c the tree that a vCPU makes
+ * of them. Next: spte.h.
  */
 #ifndef KVMSWAP_SHADOW_H
 #define KVMSWAP_SHADOW_H
@@ -101,22 +102,23 @@ struct vcpu_mmu {
 	struct mmu_cache rmap_descs;	/* chapter 3 */
 };
 
+/* shadow.c */
 void mmu_init_vm(struct vm *vm);
 void mmu_destroy_vm(struct vm *vm);
 void mmu_destroy(struct vcpu *vcpu);
 int mmu_topup(struct vcpu *vcpu);
 void *mmu_cache_take(struct mmu_cache *cache);
-
-int mmu_load(struct vcpu *vcpu);
-void mmu_unload(struct vcpu *vcpu);
-void mmu_invlpg(struct vcpu *vcpu, gva_t gva);
-
-u64 *shadow_walk(struct vcpu *vcpu, const struct guest_walk *walk, gva_t gva);
+struct shadow_page *get_shadow_page(struct vcpu *vcpu, gfn_t gfn, union role role, bool *cached);
+struct shadow_page *child_page(u64 spte);
+void clear_entry(struct vm *vm, struct shadow_page *sp, int index);
 void make_shadow_pages_available(struct vm *vm);
 void zap_all_shadow_pages(struct vm *vm);
 
-gpa_t shadow_gpte_gpa(const struct shadow_page *sp, int index);
-void child_of(const struct shadow_page *sp, int index, u64 gpte, gfn_t *gfn, union role *role);
+/* root.c */
+int mmu_load(struct vcpu *vcpu);
+void mmu_unload(struct vcpu *vcpu);
+void mmu_invlpg(struct vcpu *vcpu, gva_t gva);
+u64 *shadow_walk(struct vcpu *vcpu, const struct guest_walk *walk, gva_t gva);
 
 #else
 

@@ -7,6 +7,7 @@
  */
 #include <linux/mm.h>
 
+#include "gpte.h"
 #include "notifier.h"
 #include "rmap.h"
 #include "spte.h"

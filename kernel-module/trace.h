@@ -50,7 +50,7 @@ TRACE_EVENT(kvmswap_exit,
 		  __entry->rip, __entry->code, __entry->info1, __entry->info2)
 );
 
-TRACE_EVENT(kvmswap_page_fault,
+DECLARE_EVENT_CLASS(kvmswap_fault,
 	TP_PROTO(struct vcpu *vcpu, gva_t gva, u32 error_code),
 	TP_ARGS(vcpu, gva, error_code),
 	TP_STRUCT__entry(
@@ -65,6 +65,11 @@ TRACE_EVENT(kvmswap_page_fault,
 	),
 	TP_printk("vcpu=%d gva=%#lx error=%#x", __entry->vcpu, __entry->gva,
 		  __entry->error_code)
+);
+
+DEFINE_EVENT(kvmswap_fault, kvmswap_page_fault,
+	TP_PROTO(struct vcpu *vcpu, gva_t gva, u32 error_code),
+	TP_ARGS(vcpu, gva, error_code)
 );
 
 TRACE_EVENT(kvmswap_walk,
@@ -88,21 +93,9 @@ TRACE_EVENT(kvmswap_walk,
 		  __entry->gva, __entry->gfn, __entry->level, __entry->access)
 );
 
-TRACE_EVENT(kvmswap_guest_fault,
+DEFINE_EVENT(kvmswap_fault, kvmswap_guest_fault,
 	TP_PROTO(struct vcpu *vcpu, gva_t gva, u32 error_code),
-	TP_ARGS(vcpu, gva, error_code),
-	TP_STRUCT__entry(
-		__field(int, vcpu)
-		__field(gva_t, gva)
-		__field(u32, error_code)
-	),
-	TP_fast_assign(
-		__entry->vcpu = vcpu->id;
-		__entry->gva = gva;
-		__entry->error_code = error_code;
-	),
-	TP_printk("vcpu=%d cr2=%#lx error=%#x", __entry->vcpu, __entry->gva,
-		  __entry->error_code)
+	TP_ARGS(vcpu, gva, error_code)
 );
 
 TRACE_EVENT(kvmswap_gup,

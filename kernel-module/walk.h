@@ -55,12 +55,7 @@ struct guest_walk {
 int walk_guest(struct vcpu *vcpu, gva_t gva, u32 pferr, struct guest_walk *walk,
 	       struct guest_fault *fault);
 bool walk_unchanged(struct vcpu *vcpu, const struct guest_walk *walk);
-bool gpte_reserved(const struct vcpu *vcpu, u64 gpte, int level);
-bool gpte_is_large(union role role, u64 gpte);
-unsigned int gpte_access(union role role, u64 gpte);
-gfn_t gpte_gfn(union role role, u64 gpte);
 bool read_gpte_atomic(struct vm *vm, gpa_t gpa, bool pae, u64 *gpte);
-union role root_role(const struct vcpu *vcpu);
 int load_pdptrs(struct vcpu *vcpu, unsigned long cr3);
 
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 pferr, gpa_t *gpa, struct guest_fault *fault);

@@ -121,7 +121,7 @@ static void show_modes(void)
 	say("later faults twice: the read maps it read-only, so that the first write comes to us,");
 	say("and we can set the guest's dirty bit.");
 	code("fault.c page_fault() -> walk.c walk_guest()");
-	code("fault.c map_page() -> shadow.c shadow_walk(), spte.c set_spte()");
+	code("fault.c map_page() -> root.c shadow_walk(), spte.c set_spte()");
 }
 
 /* The same memory before, while and after its pages are pinned. */

@@ -10,7 +10,7 @@ HOST_CFLAGS  := -std=gnu11 -O1 -g -Wall -Wextra -Werror -MMD -MP -fno-omit-frame
 HOST_CFLAGS  += -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	-Wno-type-limits
 HOST_MACHINE := lock alloc page machine mm user cpu
-HOST_MODULE  := memslot walk shadow spte fault tlb audit
+HOST_MODULE  := memslot walk gpte root shadow spte fault tlb audit
 
 # The pieces of a chapter, by the list in Kbuild: "1:MEMSLOT 2:SHADOW ...".
 HOST_PIECES  := $(shell sed -n 's/^KVMSWAP_CHAPTER_OF_\([A-Z]*\)[^0-9]*\([0-9]*\)$$/\2:\1/p' \
