@@ -44,3 +44,14 @@ void vmm_die(const char *format, ...)
 	va_end(args);
 	exit(VMM_BROKEN);
 }
+
+long vmm_number(const char *text, const char *name, long min, long max)
+{
+	char *end;
+	long value = strtol(text, &end, 0);
+
+	errno = 0;
+	if (*end || end == text || value < min || value > max)
+		vmm_die("--%s %s: a number from %ld to %ld is wanted", name, text, min, max);
+	return value;
+}

@@ -118,17 +118,6 @@ static const char usage[] =
 	"  --words N       in each page (default 64)\n"
 	"  --timeout S     seconds (default 120)\n";
 
-static long number(const char *text, const char *name, long min, long max)
-{
-	char *end;
-	long value = strtol(text, &end, 0);
-
-	errno = 0;
-	if (*end || end == text || value < min || value > max)
-		vmm_die("--%s %s: a number from %ld to %ld is wanted", name, text, min, max);
-	return value;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -155,19 +144,19 @@ int main(int argc, char **argv)
 				vmm_die("--mode %s: no such mode\n%s", optarg, usage);
 			break;
 		case 'v':
-			vcpus = number(optarg, "vcpus", 1, VMM_MAX_VCPUS);
+			vcpus = vmm_number(optarg, "vcpus", 1, VMM_MAX_VCPUS);
 			break;
 		case 'M':
-			memory = number(optarg, "memory", 4, 1024);
+			memory = vmm_number(optarg, "memory", 4, 1024);
 			break;
 		case 'p':
-			passes = number(optarg, "passes", 1, 1000);
+			passes = vmm_number(optarg, "passes", 1, 1000);
 			break;
 		case 'w':
-			words = number(optarg, "words", 1, 1024);
+			words = vmm_number(optarg, "words", 1, 1024);
 			break;
 		case 't':
-			timeout = number(optarg, "timeout", 1, 36000);
+			timeout = vmm_number(optarg, "timeout", 1, 36000);
 			break;
 		default:
 			fputs(usage, opt == 'h' ? stdout : stderr);

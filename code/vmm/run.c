@@ -36,17 +36,6 @@ static const char usage[] =
 	"  --plain         lines, also on a terminal\n"
 	"  --ascii         a map without half blocks\n";
 
-static long number(const char *text, const char *name, long min, long max)
-{
-	char *end;
-	long value = strtol(text, &end, 0);
-
-	errno = 0;
-	if (*end || end == text || value < min || value > max)
-		vmm_die("--%s %s: a number from %ld to %ld is wanted", name, text, min, max);
-	return value;
-}
-
 static void parse(struct job_config *config, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -74,25 +63,25 @@ static void parse(struct job_config *config, int argc, char **argv)
 				vmm_die("--mode %s: no such mode (see guest-run --help)", optarg);
 			break;
 		case 'v':
-			config->vcpus = number(optarg, "vcpus", 1, VMM_MAX_VCPUS);
+			config->vcpus = vmm_number(optarg, "vcpus", 1, VMM_MAX_VCPUS);
 			break;
 		case 'M':
-			config->memory = number(optarg, "memory", 8, 480) * MEBI;
+			config->memory = vmm_number(optarg, "memory", 8, 480) * MEBI;
 			break;
 		case 'l':
-			config->limit = number(optarg, "limit", 0, 4096) * MEBI;
+			config->limit = vmm_number(optarg, "limit", 0, 4096) * MEBI;
 			break;
 		case 'p':
-			config->passes = number(optarg, "passes", 1, 1000);
+			config->passes = vmm_number(optarg, "passes", 1, 1000);
 			break;
 		case 'w':
-			config->words = number(optarg, "words", 1, 1024);
+			config->words = vmm_number(optarg, "words", 1, 1024);
 			break;
 		case 's':
-			config->seed = number(optarg, "seed", 0, 0x7fffffff);
+			config->seed = vmm_number(optarg, "seed", 0, 0x7fffffff);
 			break;
 		case 'i':
-			config->min_in = number(optarg, "min-in", 0, 1 << 30);
+			config->min_in = vmm_number(optarg, "min-in", 0, 1 << 30);
 			break;
 		case 'T':
 			config->torture = true;
@@ -101,7 +90,7 @@ static void parse(struct job_config *config, int argc, char **argv)
 			config->spoil = true;
 			break;
 		case 't':
-			config->timeout = number(optarg, "timeout", 1, 1000000);
+			config->timeout = vmm_number(optarg, "timeout", 1, 1000000);
 			break;
 		case 'P':
 			config->plain = true;
