@@ -11,11 +11,9 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "memslot.h"
 #include "rmap.h"
 #include "spte.h"
 #include "tlb.h"
-#include "walk.h"
 
 /* One fault needs one for each level; a vCPU's root is up to four more. */
 #define SHADOW_PAGES_MIN	(KVMSWAP_MAX_VCPUS * (4 + 4))
