@@ -17,7 +17,7 @@ else
 KERNEL ?= 6.1
 endif
 BUILD    := build
-CHAPTERS := 0 1 2 3 4 5
+CHAPTERS := 0 1 2 3 4 5 6 7 8
 LAST     := $(lastword $(CHAPTERS))
 CHAPTER  ?= $(LAST)
 STAMP    := $(BUILD)/setup
@@ -73,7 +73,7 @@ module: module$(CHAPTER) ## build the module as chapter CHAPTER=N has it (defaul
 
 # --- everything else comes from the parts -----------------------------------------
 
-PARTS := code/vmm code/guests code/host tests/host tests/guest docs chapters
+PARTS := code/vmm code/guests code/host tests/host tests/guest tests/reasons docs chapters
 -include $(PARTS:%=%/build.mk)
 
 # A part that is not there fails, rather than having nothing to do.

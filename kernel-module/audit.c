@@ -17,8 +17,8 @@
 #include <linux/slab.h>
 
 #include "audit.h"
-#include "memslot.h"
 #include "rmap.h"
+#include "slot_lookup.h"
 #include "spte.h"
 
 #define MAX_SUSPECTS	64
@@ -142,13 +142,12 @@ static void audit_leaf(struct audit *a, gfn_t gfn, u64 *sptep)
 
 static void audit_chains(struct audit *a)
 {
+	struct memslot *slot;
+	gfn_t gfn;
 	int i;
 
-	for (i = 0; i < a->vm->memslots.used; i++) {
-		struct memslot *slot = &a->vm->memslots.slot[i];
-		gfn_t gfn = slot->base_gfn;
-
-		for (; gfn < slot->base_gfn + slot->npages; gfn++) {
+	for_each_slot(i, slot, a->vm) {
+		for (gfn = slot->base_gfn; gfn < slot->base_gfn + slot->npages; gfn++) {
 			const struct rmap_head *rmapp = gfn_to_rmap(slot, gfn);
 			const u64 *sptep = rmap_next(rmapp, NULL);
 

@@ -39,22 +39,22 @@ static int stats_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(stats);
 
 #ifdef CONFIG_KVMSWAP_MEMSLOT
-static void show_slot(struct seq_file *m, const struct vm *vm, const struct memslot *slot)
+static void show_slot(struct seq_file *m, const struct memslot *slot)
 {
-	seq_printf(m, "slot %d %#llx %lu %#lx\n", (int)(slot - vm->memslots.slot),
-		   slot->base_gfn, slot->npages, slot->userspace_addr);
+	seq_printf(m, "slot %d %#llx %lu %#lx\n", slot->id, slot->base_gfn, slot->npages,
+		   slot->userspace_addr);
 }
 
 static int slots_show(struct seq_file *m, void *unused)
 {
 	struct vm *vm = m->private;
+	struct memslot *slot;
 	int i;
 
 	if (down_read_killable(&vm->slots_lock))
 		return -EINTR;
-	for (i = 0; i < vm->memslots.used; i++)
-		if (vm->memslots.slot[i].npages)
-			show_slot(m, vm, &vm->memslots.slot[i]);
+	for_each_slot(i, slot, vm)
+		show_slot(m, slot);
 	up_read(&vm->slots_lock);
 	return 0;
 }
@@ -94,24 +94,22 @@ static void map_slot(struct vm *vm, const struct memslot *slot, char *map)
 static int map_show(struct seq_file *m, void *unused)
 {
 	struct vm *vm = m->private;
+	struct memslot *slot;
 	int i, err = 0;
 
 	if (down_read_killable(&vm->slots_lock))
 		return -EINTR;
-	for (i = 0; i < vm->memslots.used && !err; i++) {
-		const struct memslot *slot = &vm->memslots.slot[i];
+	for_each_slot(i, slot, vm) {
 		unsigned long page;
 		char *map;
 
-		if (!slot->npages)
-			continue;
 		map = kvmalloc(slot->npages, GFP_KERNEL | __GFP_NOWARN);
 		if (!map) {
 			err = -ENOMEM;
 			break;
 		}
 		map_slot(vm, slot, map);
-		show_slot(m, vm, slot);
+		show_slot(m, slot);
 		for (page = 0; page < slot->npages; page += 64)
 			seq_printf(m, "%.*s\n", (int)min(64UL, slot->npages - page), map + page);
 		kvfree(map);

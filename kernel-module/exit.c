@@ -13,6 +13,7 @@
 #include "emulate.h"
 #include "event.h"
 #include "fault.h"
+#include "slot_lookup.h"
 #include "svm.h"
 #include "vcpu.h"
 #include "walk.h"
@@ -59,13 +60,14 @@ static int exit_unmapped(struct vcpu *vcpu, gva_t gva, u32 error_code)
 	hva_t hva;
 
 	if (!gva_to_gpa(vcpu, gva, 0, &gpa, &fault)) {
-		down_read(&vcpu->vm->slots_lock);
+		int slots = slots_read_lock(vcpu->vm);
+
 		if (!gfn_to_hva(vcpu->vm, gpa >> PAGE_SHIFT, &hva)) {
 			data[3] = gpa;
 			data[4] = hva + offset_in_page(gpa);
 			ndata = 5;
 		}
-		up_read(&vcpu->vm->slots_lock);
+		slots_read_unlock(vcpu->vm, slots);
 	}
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, ndata, data);
 }

@@ -7,13 +7,19 @@
  * You come here from svm.c. The race of the book is between hva_to_pfn() and
  * mmu_lock: see retry.h.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include "audit.h"
 #include "fault.h"
 #include "notifier.h"
 #include "pause.h"
+#include "protocol.h"
 #include "retry.h"
+#include "slot_lookup.h"
 #include "spte.h"
 #include "trace.h"
 #include "vcpu.h"
@@ -25,22 +31,47 @@ struct found {
 	struct memslot *slot;
 	struct page *page;	/* referenced */
 	bool write;
-	unsigned int seq;
+	unsigned long seq;
 };
 
 /*
  * hva -> pfn: the host's own page fault, which may swap the page in. Read-only is
  * enough for a read, once the host tells us when it replaces the page (the zero
- * page, a shared one) by a copy. Until then ask for a page that is ours to keep.
+ * page, a shared one) by a copy. Until then ask for a page that is ours to keep. A page
+ * that the host has marked for NUMA balancing counts as not there.
  */
 static int hva_to_pfn(hva_t hva, bool write, struct page **page)
 {
-	unsigned int flags = write || sptes_pin_pages() ? FOLL_WRITE : 0;
-	int n = get_user_pages_fast(hva, 1, flags, page);
+	unsigned int flags = FOLL_HONOR_NUMA_FAULT;
+	int n;
 
+	if (write || sptes_pin_pages())
+		flags |= FOLL_WRITE;
+	n = get_user_pages_fast(hva, 1, flags, page);
+	if (n == -EFAULT)	/* the slow call can tell broken memory from none */
+		n = get_user_pages_unlocked(hva, 1, page, flags | FOLL_HWPOISON);
 	if (n == 1)
 		return 0;
 	return n < 0 ? n : -EFAULT;
+}
+
+/* There is no page that we can map; @err says why. */
+static int no_page(hva_t hva, int err)
+{
+	if (err != -EHWPOISON)
+		return err;
+	/* As if the thread had touched it itself: its handler decides what the guest sees. */
+	send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, current);
+	return FAULT_RESUME;
+}
+
+/* A page of which the host's callbacks may name a part only: it could not be taken back. */
+static bool page_is_refused(struct page *page)
+{
+	if (!protocol_cuts_hugetlb() || !folio_test_hugetlb(page_folio(page)))
+		return false;
+	pr_warn_ratelimited("hugetlb memory is not for this protocol on this kernel: load the module with protocol=range\n");
+	return true;
 }
 
 /* The meeting point: under mmu_lock, is all that was found still so? Then map it. */
@@ -53,14 +84,19 @@ static int map_page(struct vcpu *vcpu, gva_t gva, struct found *found)
 
 	if (vm->dead)
 		return -EIO;
-	if (retry_needed(vm, found->seq)) {
+	if (retry_needed(vm, found->slot, found->walk.gfn, found->seq)) {
 		stat_inc(vm, faults_retried);
-		trace_kvmswap_retry(vcpu, found->walk.gfn, true);
+		trace_kvmswap_retry(vcpu, found->walk.gfn, RETRY_INVALIDATED);
+		return FAULT_RESUME;
+	}
+	if (slot_is_leaving(found->slot)) {
+		stat_inc(vm, faults_slot_moved);
+		trace_kvmswap_retry(vcpu, found->walk.gfn, RETRY_SLOT);
 		return FAULT_RESUME;
 	}
 	if (!walk_unchanged(vcpu, &found->walk)) {
 		stat_inc(vm, faults_gpte_moved);
-		trace_kvmswap_retry(vcpu, found->walk.gfn, false);
+		trace_kvmswap_retry(vcpu, found->walk.gfn, RETRY_GUEST_TABLES);
 		return FAULT_RESUME;
 	}
 	make_shadow_pages_available(vm);
@@ -77,6 +113,7 @@ static int fault_walk(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
 	struct found found = { .write = error_code & PFERR_WRITE };
 	struct guest_fault guest_fault;
 	struct vm *vm = vcpu->vm;
+	hva_t hva;
 	int ret;
 
 	/* gva -> gfn: the guest's tables */
@@ -99,12 +136,16 @@ static int fault_walk(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
 	}
 
 	/* hva -> pfn: the host */
-	found.seq = retry_begin(vm);
-	ret = hva_to_pfn(memslot_hva(found.slot, found.walk.gfn), found.write, &found.page);
+	found.seq = retry_begin(vm, found.slot);
+	hva = memslot_hva(found.slot, found.walk.gfn);
+	ret = hva_to_pfn(hva, found.write, &found.page);
 	if (ret)
-		return ret;
-	trace_kvmswap_gup(vcpu, found.walk.gfn, memslot_hva(found.slot, found.walk.gfn),
-			  page_to_pfn(found.page));
+		return no_page(hva, ret);
+	trace_kvmswap_gup(vcpu, found.walk.gfn, hva, page_to_pfn(found.page));
+	if (page_is_refused(found.page)) {
+		put_page(found.page);
+		return -EFAULT;
+	}
 
 	/* The window: until mmu_lock is held, the host may take the page back. */
 	pause_here(PAUSE_FAULT_WINDOW);
@@ -136,7 +177,7 @@ static int fault_walk(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
  */
 int page_fault(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
 {
-	int ret;
+	int slots, ret;
 
 	stat_inc(vcpu->vm, faults);
 	trace_kvmswap_page_fault(vcpu, gva, error_code);
@@ -145,8 +186,8 @@ int page_fault(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
 		return ret;
 
 	error_code &= PFERR_WRITE | PFERR_USER | PFERR_FETCH;
-	down_read(&vcpu->vm->slots_lock);
+	slots = slots_read_lock(vcpu->vm);
 	ret = fault_walk(vcpu, gva, error_code, gpa);
-	up_read(&vcpu->vm->slots_lock);
+	slots_read_unlock(vcpu->vm, slots);
 	return ret;
 }

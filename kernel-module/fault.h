@@ -15,6 +15,13 @@ enum fault_result {
 	FAULT_UNMAPPED,		/* chapters 0 and 1: nothing can map it, tell user space */
 };
 
+/* Why a fault does not map what it found: the guest runs into it again. */
+enum retry_why {
+	RETRY_INVALIDATED,	/* the host has changed its entries, or is about to */
+	RETRY_GUEST_TABLES,	/* the guest has changed its tables */
+	RETRY_SLOT,		/* user space has changed the slot */
+};
+
 #ifdef CONFIG_KVMSWAP_SHADOW
 
 int page_fault(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa);

@@ -25,7 +25,9 @@
 #include <linux/rwsem.h>
 #include <linux/seqlock.h>
 #include <linux/spinlock.h>
+#include <linux/srcu.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #define KVMSWAP_MAX_VCPUS	16
 
@@ -49,9 +51,15 @@ struct vm {
 	struct mutex lock;
 	struct vcpu *vcpus[KVMSWAP_MAX_VCPUS];
 
-	/* slots_lock to write or mmu_lock to read; both to change: see memslot.h */
+	/* slots_lock or mmu_lock to read; both, slots_lock to write, to change: see memslot.h */
 	struct rw_semaphore slots_lock;
 	struct memslots memslots;
+#ifdef CONFIG_KVMSWAP_SLOT_TREE
+	struct srcu_struct slots_srcu;	/* a fault reads the index inside it */
+	struct slot_index __rcu *slot_index;
+	struct slot_index *next_slot_index;	/* slots_lock: before and after it is published */
+	struct rb_root_cached hva_tree;	/* mmu_lock: the slots by their hva */
+#endif
 
 	/* mmu_lock: everything that maps guest memory */
 	spinlock_t mmu_lock;
@@ -65,6 +73,13 @@ struct vm {
 #endif
 #ifdef CONFIG_KVMSWAP_SEQLOCK
 	seqlock_t mmu_notifier_invalidate_lock;
+#endif
+#ifdef CONFIG_KVMSWAP_RANGE	/* protocol=range; mmu_lock */
+	unsigned long mmu_invalidate_seq;	/* sections that are over */
+	long mmu_invalidate_in_progress;	/* sections under way */
+	gfn_t mmu_invalidate_gfn_start;		/* ... and what they may concern, */
+	gfn_t mmu_invalidate_gfn_end;		/* while there are any */
+	wait_queue_head_t mmu_invalidate_done;	/* who waits until there are none */
 #endif
 };
 

@@ -13,6 +13,7 @@
 
 #include "cpuid.h"
 #include "debugfs.h"
+#include "protocol.h"
 #include "svm.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -53,6 +54,9 @@ static int __init kvmswap_init(void)
 {
 	int err;
 
+	err = protocol_choose();
+	if (err)
+		return err;
 	err = svm_hardware_setup();
 	if (err)
 		return err;

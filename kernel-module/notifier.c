@@ -10,43 +10,65 @@
  */
 #include <linux/mm.h>
 
+#include "age.h"
 #include "audit.h"
+#include "compat.h"
 #include "notifier.h"
 #include "pause.h"
-#include "retry.h"
+#include "protocol.h"
 #include "rmap.h"
+#include "seqlock.h"
+#include "slot_lookup.h"
 #include "tlb.h"
 #include "trace.h"
 
-/*
- * Drop all sptes that map [start, end) of the process, part of a page being all of
- * it. A slot with no address yet is skipped: it is not mapped.
+/**
+ * unmap_slot_hva() - drop all sptes that map a range of the process through one slot.
+ * @vm: the VM.
+ * @slot: a slot that has memory there.
+ * @start: host virtual address, in bytes; part of a page is all of it.
+ * @end: host virtual address, in bytes, behind the range.
+ * @may_yield: mmu_lock may be let go now and then; the slot stays meanwhile, and no
+ * fault maps a page of the range.
+ *
+ * Context: mmu_lock held; sleeps only if it may. The caller flushes.
+ * Return: how many there were.
  */
-static int unmap_hva(struct vm *vm, hva_t start, hva_t end)
+int unmap_slot_hva(struct vm *vm, struct memslot *slot, hva_t start, hva_t end, bool may_yield)
 {
-	int i, n = 0;
+	gfn_t gfn, last;
+	int n = 0;
 
 	lockdep_assert_held(&vm->mmu_lock);
 
-	for (i = 0; i < vm->memslots.used; i++) {
-		struct memslot *slot = &vm->memslots.slot[i];
-		hva_t slot_end = slot->userspace_addr + slot->npages * PAGE_SIZE;
-		hva_t from = max(ALIGN_DOWN(start, PAGE_SIZE), slot->userspace_addr);
-		hva_t to = min(end, slot_end);
-		gfn_t gfn;
-
-		if (!slot->userspace_addr || from >= to)
-			continue;
-		gfn = slot->base_gfn + ((from - slot->userspace_addr) >> PAGE_SHIFT);
-		for (; from < to; from += PAGE_SIZE)
-			n += unmap_rmapp(vm, slot, gfn++);
+	hva_to_gfn_range(slot, start, end, &gfn, &last);
+	for (; gfn < last; gfn++) {
+		n += unmap_rmapp(vm, slot, gfn);
+		if (may_yield && gfn % 512 == 511)
+			cond_resched_lock(&vm->mmu_lock);
 	}
 	return n;
 }
 
-static struct vm *mmu_notifier_to_vm(struct mmu_notifier *mn)
+/**
+ * unmap_hva() - drop all sptes that map a range of the process.
+ * @vm: the VM.
+ * @start: as in unmap_slot_hva().
+ * @end: as in unmap_slot_hva().
+ * @may_yield: as in unmap_slot_hva(), of all slots.
+ *
+ * Context: mmu_lock held; sleeps only if it may. The caller flushes.
+ * Return: how many there were.
+ * Source: the seed's mmu.c hunk, kvm_unmap_hva().
+ */
+int unmap_hva(struct vm *vm, hva_t start, hva_t end, bool may_yield)
 {
-	return container_of(mn, struct vm, mmu_notifier);
+	struct memslot *slot;
+	int n = 0;
+
+	for_each_slot_in_hva(slot, vm, start, end)
+		n += unmap_slot_hva(vm, slot, start, end, may_yield);
+	return n;
 }
 
 /*
@@ -61,11 +83,12 @@ static void invalidate_range(struct mmu_notifier *mn, struct mm_struct *mm,
 	struct vm *vm = mmu_notifier_to_vm(mn);
 	int n;
 
+	pause_here(PAUSE_INVALIDATE_ENTRY);
 	invalidate_begin(vm);
 	pause_here(PAUSE_INVALIDATE);
 	spin_lock(&vm->mmu_lock);
 	audit_check(vm, 0, 0);
-	n = unmap_hva(vm, start, end);
+	n = unmap_hva(vm, start, end, false);
 	audit_check(vm, start, end);
 	if (n || vm->tlbs_dirty)
 		flush_remote_tlbs(vm);
@@ -77,11 +100,17 @@ static void invalidate_range(struct mmu_notifier *mn, struct mm_struct *mm,
 	trace_kvmswap_invalidate(vm, start, end, n);
 }
 
-/*
- * The mm goes (exit, exec), or we unregister. No callback comes after this one,
- * so nothing may stay mapped and nothing may be mapped again.
+/**
+ * notifier_release() - the mm goes (exit, exec), or we unregister.
+ * @mn: the VM's.
+ * @mm: the VM's.
+ *
+ * No callback comes after this one, so nothing may stay mapped and nothing may be
+ * mapped again.
+ *
+ * Context: may sleep; takes mmu_lock.
  */
-static void release(struct mmu_notifier *mn, struct mm_struct *mm)
+void notifier_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct vm *vm = mmu_notifier_to_vm(mn);
 
@@ -91,9 +120,12 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 	spin_unlock(&vm->mmu_lock);
 }
 
-static const struct mmu_notifier_ops notifier_ops = {
-	.invalidate_range	= invalidate_range,
-	.release		= release,
+const struct mmu_notifier_ops notifier_ops = {
+	.invalidate_range_op	= invalidate_range,
+	.clear_flush_young	= notifier_clear_flush_young,
+	.clear_young		= notifier_clear_young,
+	.test_young		= notifier_test_young,
+	.release		= notifier_release,
 };
 
 /**
@@ -106,7 +138,7 @@ static const struct mmu_notifier_ops notifier_ops = {
  */
 int notifier_register(struct vm *vm)
 {
-	vm->mmu_notifier.ops = &notifier_ops;
+	vm->mmu_notifier.ops = protocol_ops();
 	return mmu_notifier_register(&vm->mmu_notifier, vm->mm);
 }
 
@@ -121,5 +153,11 @@ int notifier_register(struct vm *vm)
  */
 void notifier_unregister(struct vm *vm)
 {
+	struct memslot *slot;
+	int i;
+
 	mmu_notifier_unregister(&vm->mmu_notifier, vm->mm);
+	for_each_slot(i, slot, vm)
+		if (slot_has_memory(slot))
+			protocol_slot_gone(slot);
 }

@@ -10,8 +10,18 @@
 
 #ifdef CONFIG_KVMSWAP_NOTIFIER
 
+extern const struct mmu_notifier_ops notifier_ops;
+
 int notifier_register(struct vm *vm);
 void notifier_unregister(struct vm *vm);
+void notifier_release(struct mmu_notifier *mn, struct mm_struct *mm);
+int unmap_slot_hva(struct vm *vm, struct memslot *slot, hva_t start, hva_t end, bool may_yield);
+int unmap_hva(struct vm *vm, hva_t start, hva_t end, bool may_yield);
+
+static inline struct vm *mmu_notifier_to_vm(struct mmu_notifier *mn)
+{
+	return container_of(mn, struct vm, mmu_notifier);
+}
 
 /* The host tells when a page goes: no spte needs to hold it. */
 static inline bool sptes_pin_pages(void)

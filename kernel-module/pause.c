@@ -25,6 +25,8 @@ static const struct {
 } pause_points[NR_PAUSE_POINTS] = {
 	[PAUSE_FAULT_WINDOW]	= { "fault_window", true },
 	[PAUSE_INVALIDATE]	= { "invalidate", false },
+	[PAUSE_INVALIDATE_ENTRY] = { "invalidate_entry", false },
+	[PAUSE_SLOT_MAPPING]	= { "slot_mapping", true },
 };
 
 /**

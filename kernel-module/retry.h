@@ -1,99 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * retry.h - chapter 5: did the host's door open while the guest's walk was
- * between "hva -> pfn" and mmu_lock? The seed's answer is a sequence lock: the
- * host's side writes it around each invalidation, the fault samples it before
- * GUP and asks again under mmu_lock, before the spte is set.
+ * retry.h - chapter 5: the fault's question, whatever answers it. It asks once before
+ * the page is looked up, and once more under mmu_lock, before the spte is set. In
+ * chapters 5 to 7 a sequence lock answers (seqlock.h); from chapter 8 on the protocol
+ * that was chosen when the module was loaded (protocol.h).
  *
- * Called by fault.c (the reader) and notifier.c (the writer).
+ * Called by fault.c.
  */
 #ifndef KVMSWAP_RETRY_H
 #define KVMSWAP_RETRY_H
 
-#include "kvmswap.h"
-
-#ifdef CONFIG_KVMSWAP_SEQLOCK
-
-static inline void retry_init(struct vm *vm)
-{
-	seqlock_init(&vm->mmu_notifier_invalidate_lock);
-}
+#include "protocol.h"
+#include "seqlock.h"
 
 /**
- * retry_begin() - sample the sequence, before the page is looked up.
+ * retry_begin() - before the page is looked up: remember what was, up to now.
  * @vm: the VM.
+ * @slot: the page's slot.
  *
- * Context: any, but not under mmu_lock: it spins while an invalidation is
- * under way, and that needs mmu_lock.
+ * Context: between slots_read_lock() and slots_read_unlock(), mmu_lock not held; may
+ * wait until an invalidation is over.
  * Return: what retry_needed() wants.
- * Source: the seed's paging_tmpl.h hunk, read_seqbegin() before gfn_to_page().
  */
-static inline unsigned int retry_begin(struct vm *vm)
+static inline unsigned long retry_begin(struct vm *vm, struct memslot *slot)
 {
-	return read_seqbegin(&vm->mmu_notifier_invalidate_lock);
+#if defined(CONFIG_KVMSWAP_RANGE)
+	return protocol->retry_begin(vm, slot);
+#elif defined(CONFIG_KVMSWAP_SEQLOCK)
+	return seqlock_sample(vm);
+#else
+	return 0;
+#endif
 }
 
 /**
- * retry_needed() - has an invalidation begun since retry_begin()?
+ * retry_needed() - may the page looked up since retry_begin() be the wrong one by now?
  * @vm: the VM.
+ * @slot: the page's slot.
+ * @gfn: the page, as a guest frame number.
  * @seq: what retry_begin() returned.
  *
- * Asked under mmu_lock: an invalidation that has not yet moved the sequence has
- * not yet been at mmu_lock either, and will find the spte about to be set.
- *
  * Context: mmu_lock held.
- * Return: true if the page looked up since may be the wrong one by now.
- * Source: the seed's paging_tmpl.h hunk, which asks after the spte is set.
+ * Return: true if the fault must not set an spte, and has to start again.
  */
-static inline bool retry_needed(struct vm *vm, unsigned int seq)
+static inline bool retry_needed(struct vm *vm, struct memslot *slot, gfn_t gfn,
+				unsigned long seq)
 {
-	lockdep_assert_held(&vm->mmu_lock);
-	return read_seqretry(&vm->mmu_notifier_invalidate_lock, seq);
-}
-
-/**
- * invalidate_begin() - the host takes a page back: move the sequence.
- * @vm: the VM.
- *
- * Context: may be under a page-table lock; takes mmu_notifier_invalidate_lock,
- * which invalidate_end() releases.
- * Source: the seed's x86.c hunk, write_seqlock() in invalidate_page().
- */
-static inline void invalidate_begin(struct vm *vm)
-	__acquires(&vm->mmu_notifier_invalidate_lock.lock)
-{
-	write_seqlock(&vm->mmu_notifier_invalidate_lock);
-}
-
-/**
- * invalidate_end() - the sptes are gone: faults may look pages up again.
- * @vm: the VM.
- *
- * Context: as invalidate_begin().
- * Source: the seed's x86.c hunk, write_sequnlock() in invalidate_page().
- */
-static inline void invalidate_end(struct vm *vm)
-	__releases(&vm->mmu_notifier_invalidate_lock.lock)
-{
-	write_sequnlock(&vm->mmu_notifier_invalidate_lock);
-}
-
+#if defined(CONFIG_KVMSWAP_RANGE)
+	return protocol->retry_needed(vm, slot, gfn, seq);
+#elif defined(CONFIG_KVMSWAP_SEQLOCK)
+	return seqlock_moved(vm, seq);
 #else
-
-static inline void retry_init(struct vm *vm) { }
-
-static inline unsigned int retry_begin(struct vm *vm)
-{
-	return 0;
-}
-
-static inline bool retry_needed(struct vm *vm, unsigned int seq)
-{
 	return false;
+#endif
 }
 
-static inline void invalidate_begin(struct vm *vm) { }
-static inline void invalidate_end(struct vm *vm) { }
-
-#endif
 #endif

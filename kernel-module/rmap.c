@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "rmap.h"
+#include "slot_lookup.h"
 #include "spte.h"
 #include "tlb.h"
 #include "trace.h"
@@ -249,8 +250,9 @@ void rmap_free_slot(struct memslot *slot)
 
 /*
  * A slot may have millions of pages: let others at mmu_lock now and then. No fault
- * sets an spte meanwhile, as slots_lock is held; a callback that comes in between
- * flushes for what was dropped so far, since tlbs_dirty says so.
+ * maps a page of the slot meanwhile, or, if it is its writes that are to be logged, none
+ * that it does not log; a callback that comes in between flushes for what was dropped so
+ * far, since tlbs_dirty says so.
  */
 static void breathe(struct vm *vm, unsigned long i)
 {

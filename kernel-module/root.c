@@ -11,8 +11,8 @@
 #include <linux/mm.h>
 
 #include "gpte.h"
-#include "memslot.h"
 #include "shadow.h"
+#include "slot_lookup.h"
 #include "spte.h"
 #include "walk.h"
 

@@ -21,6 +21,7 @@
 	S(faults_mmio)		/* ... and no memslot was there */ \
 	S(faults_retried)	/* ... and an invalidation came in between: run again */ \
 	S(faults_gpte_moved)	/* ... and the guest changed its tables meanwhile */ \
+	S(faults_slot_moved)	/* ... and user space changed the slot meanwhile */ \
 	S(sptes_set)		/* a leaf spte became present */ \
 	S(sptes_cleared)	/* a leaf spte became not present, for any reason */ \
 	S(sptes_unmapped)	/* ... because the host asked for the page */ \

@@ -13,6 +13,7 @@
 #define KVMSWAP_TRACE_H
 
 #include <linux/tracepoint.h>
+#include "fault.h"
 #include "kvmswap.h"
 
 TRACE_EVENT(kvmswap_entry,
@@ -118,20 +119,23 @@ TRACE_EVENT(kvmswap_gup,
 );
 
 TRACE_EVENT(kvmswap_retry,
-	TP_PROTO(struct vcpu *vcpu, gfn_t gfn, bool invalidated),
-	TP_ARGS(vcpu, gfn, invalidated),
+	TP_PROTO(struct vcpu *vcpu, gfn_t gfn, enum retry_why why),
+	TP_ARGS(vcpu, gfn, why),
 	TP_STRUCT__entry(
 		__field(int, vcpu)
 		__field(gfn_t, gfn)
-		__field(bool, invalidated)
+		__field(int, why)
 	),
 	TP_fast_assign(
 		__entry->vcpu = vcpu->id;
 		__entry->gfn = gfn;
-		__entry->invalidated = invalidated;
+		__entry->why = why;
 	),
 	TP_printk("vcpu=%d gfn=%#llx because %s", __entry->vcpu, __entry->gfn,
-		  __entry->invalidated ? "the host invalidated" : "the guest's tables changed")
+		  __print_symbolic(__entry->why,
+				   { RETRY_INVALIDATED, "the host invalidated" },
+				   { RETRY_GUEST_TABLES, "the guest's tables changed" },
+				   { RETRY_SLOT, "the slot changed" }))
 );
 
 DECLARE_EVENT_CLASS(kvmswap_spte,
@@ -194,6 +198,42 @@ TRACE_EVENT(kvmswap_invalidate,
 	),
 	TP_printk("vm=%p hva=[%#lx,%#lx) sptes=%d", __entry->vm, __entry->start,
 		  __entry->end, __entry->unmapped)
+);
+
+TRACE_EVENT(kvmswap_invalidate_end,
+	TP_PROTO(struct vm *vm, hva_t start, hva_t end),
+	TP_ARGS(vm, start, end),
+	TP_STRUCT__entry(
+		__field(struct vm *, vm)
+		__field(hva_t, start)
+		__field(hva_t, end)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->start = start;
+		__entry->end = end;
+	),
+	TP_printk("vm=%p hva=[%#lx,%#lx)", __entry->vm, __entry->start, __entry->end)
+);
+
+TRACE_EVENT(kvmswap_age,
+	TP_PROTO(struct vm *vm, gfn_t gfn, bool young, bool cleared),
+	TP_ARGS(vm, gfn, young, cleared),
+	TP_STRUCT__entry(
+		__field(struct vm *, vm)
+		__field(gfn_t, gfn)
+		__field(bool, young)
+		__field(bool, cleared)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->gfn = gfn;
+		__entry->young = young;
+		__entry->cleared = cleared;
+	),
+	TP_printk("vm=%p gfn=%#llx %s%s", __entry->vm, __entry->gfn,
+		  __entry->young ? "young" : "old",
+		  __entry->young && __entry->cleared ? ", now old" : "")
 );
 
 TRACE_EVENT(kvmswap_flush,

@@ -18,7 +18,9 @@
 
 #include "debugfs.h"
 #include "notifier.h"
-#include "retry.h"
+#include "protocol.h"
+#include "seqlock.h"
+#include "slot_lookup.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -40,6 +42,7 @@ static void vm_free(struct kref *users)
 	for_each_vcpu(i, vcpu, vm)
 		vcpu_free(vcpu);
 	free_memslots(vm);
+	slots_destroy(vm);
 	mmdrop(vm->mm);
 	kvfree(vm);
 }
@@ -133,7 +136,19 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -ENOTTY;
 		if (copy_from_user(&mem, argp, sizeof(mem)))
 			return -EFAULT;
-		return set_memory_region(vm, &mem);
+		return set_memory_region(vm, &mem, false);
+	}
+	case KVM_SET_MEMORY_REGION: {
+		struct kvm_userspace_memory_region mem = { };
+
+		/* The same fields in the same places, but for the address behind them. */
+		BUILD_BUG_ON(offsetof(typeof(mem), userspace_addr) !=
+			     sizeof(struct kvm_memory_region));
+		if (!IS_ENABLED(CONFIG_KVMSWAP_SLOT_TREE))
+			return -ENOTTY;
+		if (copy_from_user(&mem, argp, sizeof(struct kvm_memory_region)))
+			return -EFAULT;
+		return set_memory_region(vm, &mem, true);
 	}
 	case KVM_GET_DIRTY_LOG: {
 		struct kvm_dirty_log log;
@@ -188,14 +203,18 @@ int vm_create(void)
 	mutex_init(&vm->lock);
 	init_rwsem(&vm->slots_lock);
 	spin_lock_init(&vm->mmu_lock);
-	retry_init(vm);
+	seqlock_init_vm(vm);
+	protocol_init_vm(vm);
 	mmu_init_vm(vm);
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 
-	err = notifier_register(vm);
+	err = slots_init(vm);
 	if (err)
 		goto out_free;
+	err = notifier_register(vm);
+	if (err)
+		goto out_slots;
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0) {
 		err = fd;
@@ -215,6 +234,8 @@ out_fd:
 out_put:
 	vm_put(vm);
 	return err;
+out_slots:
+	slots_destroy(vm);
 out_free:
 	mmdrop(vm->mm);
 	kvfree(vm);

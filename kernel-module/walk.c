@@ -12,7 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "gpte.h"
-#include "memslot.h"
+#include "slot_lookup.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "walk.h"
@@ -65,13 +65,15 @@ bool read_gpte_atomic(struct vm *vm, gpa_t gpa, bool pae, u64 *gpte)
 /* Set @bits in a guest entry as a CPU does: in one step, if it still is what we saw. */
 static int set_gpte_bits(struct vm *vm, gpa_t gpa, bool pae, u64 *gpte, u64 bits)
 {
-	void __user *user = gpte_user(vm, gpa);
+	struct memslot *slot = gfn_to_memslot(vm, gpa >> PAGE_SHIFT);
 	u64 old = *gpte;
 	u32 narrow = old;
+	void __user *user;
 	int err;
 
-	if (!user)
+	if (!slot)
 		return -EFAULT;
+	user = (void __user *)(memslot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
 	if (pae)
 		err = __try_cmpxchg_user((u64 __user *)user, &old, old | bits, fault_wide);
 	else
@@ -80,7 +82,7 @@ static int set_gpte_bits(struct vm *vm, gpa_t gpa, bool pae, u64 *gpte, u64 bits
 	if (err)
 		return err < 0 ? err : -EAGAIN;
 	*gpte |= bits;
-	mark_page_dirty(gfn_to_memslot(vm, gpa >> PAGE_SHIFT), gpa >> PAGE_SHIFT);
+	mark_page_dirty(slot, gpa >> PAGE_SHIFT);
 	return 0;
 }
 
@@ -185,8 +187,8 @@ static int walk_once(struct vcpu *vcpu, gva_t gva, u32 pferr, struct guest_walk 
  * @walk: set to what was met on the way.
  * @fault: set if the guest's tables do not allow the access.
  *
- * Context: vcpu->mutex and slots_lock (to read) held, in the VM's process; may
- * sleep and swap tables in. Sets the guest's A and D bits.
+ * Context: vcpu->mutex held, between slots_read_lock() and slots_read_unlock(), in the
+ * VM's process; may sleep and swap tables in. Sets the guest's A and D bits.
  * Return: 0; 1 if the guest must get @fault; -EFAULT if a table's memory is not
  * there for us; -EINTR if killed.
  * Source: AMD manual, "Page Translation and Protection".
@@ -196,7 +198,7 @@ int walk_guest(struct vcpu *vcpu, gva_t gva, u32 pferr, struct guest_walk *walk,
 {
 	int ret;
 
-	lockdep_assert_held(&vcpu->vm->slots_lock);
+	lockdep_assert(slots_read_lock_held(vcpu->vm));
 
 	do {
 		if (fatal_signal_pending(current))
@@ -251,12 +253,12 @@ int load_pdptrs(struct vcpu *vcpu, unsigned long cr3)
 {
 	u64 reserved = GENMASK_ULL(63, 0) & ~(BIT_ULL(vcpu->maxphyaddr) - 1);
 	u64 pdptrs[4];
-	int i, err;
+	int i, slots, err;
 
 	reserved |= GENMASK_ULL(2, 1) | GENMASK_ULL(8, 5);
-	down_read(&vcpu->vm->slots_lock);
+	slots = slots_read_lock(vcpu->vm);
 	err = read_guest(vcpu->vm, cr3 & GENMASK_ULL(31, 5), pdptrs, sizeof(pdptrs));
-	up_read(&vcpu->vm->slots_lock);
+	slots_read_unlock(vcpu->vm, slots);
 	if (err)
 		return err;
 	for (i = 0; i < 4; i++)
@@ -280,11 +282,11 @@ int load_pdptrs(struct vcpu *vcpu, unsigned long cr3)
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 pferr, gpa_t *gpa, struct guest_fault *fault)
 {
 	struct guest_walk walk;
-	int ret;
+	int slots, ret;
 
-	down_read(&vcpu->vm->slots_lock);
+	slots = slots_read_lock(vcpu->vm);
 	ret = walk_guest(vcpu, gva, pferr, &walk, fault);
-	up_read(&vcpu->vm->slots_lock);
+	slots_read_unlock(vcpu->vm, slots);
 	if (!ret)
 		*gpa = (walk.gfn << PAGE_SHIFT) | offset_in_page(gva);
 	return ret;
@@ -295,9 +297,9 @@ static int copy_guest_virt(struct vcpu *vcpu, gva_t gva, void *data, unsigned in
 {
 	struct vm *vm = vcpu->vm;
 	struct guest_walk walk;
-	int ret = 0;
+	int slots, ret = 0;
 
-	down_read(&vm->slots_lock);
+	slots = slots_read_lock(vm);
 	while (len && !ret) {
 		unsigned int n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gva));
 		gpa_t gpa;
@@ -314,7 +316,7 @@ static int copy_guest_virt(struct vcpu *vcpu, gva_t gva, void *data, unsigned in
 		data += n;
 		len -= n;
 	}
-	up_read(&vm->slots_lock);
+	slots_read_unlock(vm, slots);
 	return ret;
 }
 
