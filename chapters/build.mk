@@ -26,6 +26,7 @@ $(eval $(call demo,chapter2-demo,02-shadow/demo 02-shadow/real))
 $(eval $(call demo,chapter3-demo,03-rmap/demo))
 $(eval $(call demo,chapter4-demo,04-notifier/demo))
 $(eval $(call demo,race-demo,04-notifier/race))
+$(eval $(call demo,cost-demo,07-slots/cost))
 
 -include $(wildcard $(DEMO_OUT)/*.d $(DEMO_OUT)/*/*.d)
 
@@ -33,6 +34,6 @@ $(eval $(call demo,race-demo,04-notifier/race))
 samples: $(CHAPTERS:%=sample%) ## run all chapters and keep what they print, for the book
 
 $(CHAPTERS:%=sample%): sample%: chapter%
-	@sed 's/[[:space:]]*$$//' $(BUILD)/log/chapter$*.out >$(wildcard chapters/0$*-*)/sample.txt
+	@sed 's/[[:space:]]*$$//' $(BUILD)/log/chapter$*-$(KERNEL).out >$(wildcard chapters/0$*-*)/sample.txt
 
 .PHONY: samples $(CHAPTERS:%=sample%)

@@ -138,7 +138,7 @@ static void show_refused(struct vmm *vm)
 	try_slot(vm, "huge: 2^31 pages", EINVAL, 2, LOW_SIZE, PAGE << 31, low, 0);
 	try_slot(vm, "empty, and not there to delete", EINVAL, 2, LOW_SIZE, 0, low, 0);
 	try_slot(vm, "the kernel's memory", EINVAL, 2, LOW_SIZE, PAGE, (void *)~0xffful, 0);
-	try_slot(vm, "slot number 509", EINVAL, 509, LOW_SIZE, PAGE, low, 0);
+	try_slot(vm, "slot number 4096", EINVAL, 4096, LOW_SIZE, PAGE, low, 0);
 	try_slot(vm, "slot 0 with another size", EINVAL, 0, 0, LOW_SIZE - PAGE, low, 0);
 	try_slot(vm, "slot 0 with another hva", EINVAL, 0, 0, LOW_SIZE, high, 0);
 	try_slot(vm, "logging of writes (chapter 3)", EINVAL, 0, 0, LOW_SIZE, low,

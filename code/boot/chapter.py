@@ -13,6 +13,7 @@ a line of three dots stands for any number of lines.  Empty lines count.
 The chapter's file `boot.args`, if there is one, holds more arguments for boot.py.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from common import BUILD, FAILED, ROOT, Problem, main, say
 
+KERNEL = os.environ.get("KERNEL", "6.1")
 ANYTHING = "..."
 
 SCRIPT = """
@@ -99,7 +101,7 @@ def compare(expected, lines):
 
 def run(number, chapter):
     """Boots the chapter; returns boot.py's status and the output's lines."""
-    name = f"chapter{number}"
+    name = f"chapter{number}-{KERNEL}"
     extra = chapter / "boot.args"
     arguments = shlex.split(extra.read_text(), comments=True) if extra.exists() else []
     status = subprocess.run(
@@ -119,18 +121,18 @@ def command():
     status, lines = run(number, chapter)
     if status:
         meaning = MEANING.get(status, f"the demo ended with status {status}")
-        say(f"chapter {number}: {meaning}")
-        print(f"chapter {number}: 0 passed, 1 failed")
+        say(f"chapter {number} on {KERNEL}: {meaning}")
+        print(f"chapter {number} on {KERNEL}: 0 passed, 1 failed")
         return FAILED
     expected = [line.rstrip() for line in (chapter / "expected").read_text().splitlines()]
     agree, rows = compare(expected, lines)
     if not agree:
-        say(f"chapter {number} did not print what {chapter.name}/expected "
+        say(f"chapter {number} on {KERNEL} did not print what {chapter.name}/expected "
             "says (- expected, + printed):")
         for sign, text in rows:
             say(f"  {sign} {text}")
     # Two checks: the module came and went twice, and the demo printed what it must.
-    print(f"chapter {number}: {1 + agree} passed, {1 - agree} failed")
+    print(f"chapter {number} on {KERNEL}: {1 + agree} passed, {1 - agree} failed")
     return 0 if agree else 1
 
 
