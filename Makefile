@@ -13,9 +13,10 @@ KERNEL_IMAGE ?=
 KERNEL_BUILD ?=
 ifneq ($(KERNEL_IMAGE)$(KERNEL_BUILD),)
 KERNEL ?= own
-else
-KERNEL ?= 6.1
 endif
+# `make test` is for both kernels, unless one is named.
+KERNELS  := $(if $(KERNEL),$(KERNEL),6.1 6.12)
+KERNEL   ?= 6.1
 BUILD    := build
 CHAPTERS := 0 1 2 3 4 5 6 7 8
 LAST     := $(lastword $(CHAPTERS))
@@ -29,7 +30,7 @@ SHELL       := /bin/sh
 MAKEFLAGS   += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-export KERNEL KERNEL_IMAGE KERNEL_BUILD NO_SETUP
+export KERNEL KERNEL_IMAGE KERNEL_BUILD NO_SETUP LAST
 
 .DEFAULT_GOAL := help
 
@@ -54,14 +55,15 @@ doctor: ## check each tool and version, and name the fix
 		echo 'FIX  python3: missing: apt install python3'; false; fi
 
 KERNEL_READY := $(BUILD)/kernel/$(KERNEL)/release
+ALL_READY    := $(KERNELS:%=$(BUILD)/kernel/%/release)
 
 kernel: $(KERNEL_READY) ## fetch the VM's kernel and its headers (nothing is installed)
 
 ifneq ($(KERNEL_IMAGE)$(KERNEL_BUILD),)
-.PHONY: $(KERNEL_READY)
+.PHONY: $(ALL_READY)
 endif
-$(KERNEL_READY): | $(STAMP)/build
-	@code/boot/kernel.py $(KERNEL) $(if $(KERNEL_IMAGE),--image '$(KERNEL_IMAGE)') \
+$(ALL_READY): $(BUILD)/kernel/%/release: | $(STAMP)/build
+	@code/boot/kernel.py $* $(if $(KERNEL_IMAGE),--image '$(KERNEL_IMAGE)') \
 		$(if $(KERNEL_BUILD),--build '$(KERNEL_BUILD)')
 
 # --- the module, a chapter at a time ----------------------------------------------
@@ -81,10 +83,11 @@ $(foreach target,$(if $(wildcard code/host/build.mk tests/host/build.mk),,test-h
 	$(if $(wildcard tests/guest/build.mk),,test-guest) \
 	$(if $(wildcard docs/build.mk),,docs),$(eval $(target): ; @echo "$(target): no build.mk defines it"; false))
 
-# In a make of its own, so that nothing is compiled before there is a compiler.
+# In a make of its own, so that nothing is compiled before there is a compiler; with a
+# lock, since `make test` runs a step on both kernels at a time.
 programs: $(STAMP)/build ## build the VMM, the tools and the guest programs
 	@mkdir -p $(BUILD)/bin $(BUILD)/guests
-	@$(MAKE) --no-print-directory -s binaries
+	@flock $(BUILD)/lock $(MAKE) --no-print-directory -s binaries
 
 binaries: $(PROGRAMS) $(GUESTS)
 
@@ -93,7 +96,7 @@ RUN ?= kvmswap-run
 
 run: module$(LAST) programs $(STAMP)/vm ## boot, swap a guest under memory pressure, show it, check it
 	@tty=; if [ -t 0 ] && [ -t 1 ]; then tty=--tty; fi; \
-	$(BOOT) --name run --chapter $(LAST) --swap 512 --silence 60 --timeout 300 $$tty \
+	$(BOOT) --name run-$(KERNEL) --chapter $(LAST) --swap 512 --silence 60 --timeout 300 $$tty \
 		-- 'insmod /kvmswap/kvmswap.ko && $(RUN)'
 
 $(CHAPTERS:%=chapter%): chapter%: module% programs $(STAMP)/vm
@@ -109,13 +112,13 @@ chapterN diffN:
 	@echo "put a number in the place of N, for example: make $(subst N,3,$@)"; false
 
 shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the module and all programs (GDB=1: wait for GDB)
-	@$(BOOT) --name shell --chapter $(CHAPTER) --swap 256 --tty $(if $(GDB),--gdb) \
+	@$(BOOT) --name shell-$(KERNEL) --chapter $(CHAPTER) --swap 256 --tty $(if $(GDB),--gdb) \
 		--file code/boot/profile:/etc/profile -- 'sh -l; true'
 
 # --- checks ------------------------------------------------------------------------
 
-test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(KERNEL_READY) ## every test; the last line has the totals
-	@tests/run.py
+test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(ALL_READY) ## every test, on both kernels unless KERNEL= is given; the last line has the totals
+	@KERNELS='$(KERNELS)' tests/run.py $(STEPS)
 
 test-boot: $(KERNEL_READY) $(STAMP)/vm ## test the tools in code/boot
 	@/usr/bin/python3 -B -m unittest discover -s tests/boot -t tests/boot -p '*_test.py'

@@ -47,6 +47,10 @@ APPEND = ("console=ttyS0,115200 panic=-1 oops=panic random.trust_cpu=on "
           "mitigations=off ignore_loglevel nokaslr "
           "no_timer_check")  # on a busy machine QEMU's ticks come too late for that check
 
+# An instruction is 2^4 ns of the VM's time, which knows nothing of the time out here.
+ICOUNT = ["-icount", "shift=4,sleep=off", "-seed", "7",
+          "-rtc", "base=2024-01-01T00:00:00,clock=vm"]
+
 
 def parse(argv):
     """Parses the command line."""
@@ -64,9 +68,12 @@ def parse(argv):
     add("--swap", type=int, metavar="MiB", help="swap on a virtio disk of this size")
     add("--memory", default="1024M", help="the VM's memory (%(default)s)")
     add("--smp", default="2", help="its processors (%(default)s)")
+    add("--numa", action="store_true", help="two nodes: half of --memory and one processor each")
     add("--cpu", default="max", help="QEMU's -cpu (%(default)s)")
     add("--thread", choices=("single", "multi"), default="single",
         help="TCG's threads; gates run with single, soaks with multi")
+    add("--icount", action="store_true",
+        help="count instructions instead of time: one processor, every run the same")
     add("--silence", type=float, metavar="S",
         help="seconds without a word that count as a hang (60; 0 is never)")
     add("--timeout", type=float, metavar="S", help="seconds in all (600; 0 is no limit)")
@@ -81,6 +88,8 @@ def parse(argv):
         del options.command[0]
     if not options.command:
         parser.error("no command to run in the VM")
+    if options.icount:
+        options.smp = "1"
     waits = options.tty or options.gdb
     if options.silence is None:
         options.silence = 0 if waits else 60
@@ -130,14 +139,31 @@ def texts(options):
     }
 
 
+def numa(memory):
+    """QEMU's arguments for two nodes, each with a socket of its own."""
+    size, unit = memory[:-1], memory[-1]
+    if unit not in "MG" or not size.isdigit():
+        raise Problem(f"--numa wants --memory in M or G, not {memory}")
+    half = int(size) * (1024 if unit == "G" else 1) // 2
+    out = []
+    for node in (0, 1):
+        out += ["-object", f"memory-backend-ram,size={half}M,id=node{node}",
+                "-numa", f"node,nodeid={node},cpus={node},memdev=node{node}"]
+    return out
+
+
 def qemu(options, image, disk):
     """QEMU's command line, but for the channels."""
     kernel = kernel_dir(options.kernel)
     out = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
            "-M", "pc", "-accel", f"tcg,thread={options.thread}", "-cpu", options.cpu,
-           "-smp", options.smp, "-m", options.memory, "-no-reboot",
+           "-smp", options.smp + (",sockets=2" if options.numa else ""), "-m", options.memory, "-no-reboot",
            "-kernel", str(kernel / "vmlinuz"), "-initrd", image,
            "-append", " ".join([APPEND, *options.append])]
+    if options.numa:
+        out += numa(options.memory)
+    if options.icount:
+        out += ICOUNT
     if disk:
         out += ["-drive", f"if=none,id=swap,format=raw,cache=unsafe,file={disk}",
                 "-device", "virtio-blk-pci,drive=swap"]
