@@ -86,6 +86,7 @@ int notifier_clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm, un
 	struct vm *vm = mmu_notifier_to_vm(mn);
 	bool young;
 
+	stat_inc(vm, asked_clear_flush_young);
 	if (!READ_ONCE(ageing))
 		return 0;
 	spin_lock(&vm->mmu_lock);
@@ -116,6 +117,7 @@ int notifier_clear_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned
 	struct vm *vm = mmu_notifier_to_vm(mn);
 	bool young;
 
+	stat_inc(vm, asked_clear_young);
 	if (!READ_ONCE(ageing))
 		return 0;
 	spin_lock(&vm->mmu_lock);
@@ -139,6 +141,7 @@ int notifier_test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned 
 	struct vm *vm = mmu_notifier_to_vm(mn);
 	bool young;
 
+	stat_inc(vm, asked_test_young);
 	if (!READ_ONCE(ageing))
 		return 0;
 	spin_lock(&vm->mmu_lock);

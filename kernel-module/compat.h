@@ -10,6 +10,7 @@
 #include <linux/types.h>
 #include <linux/version.h>
 
+/* checkpatch(CONSTANT_COMPARISON): it is the kernel's version, and not ours to turn round */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 
 /* "The entries have changed, forget your copies", from the end of each change. */

@@ -6,7 +6,6 @@
  *					   slots	its memory
  *					   audit	run the audit (audit.c)
  *					   map		a character a page
- *					   clear_young	write 1: clear accessed bits
  *   /sys/kernel/debug/kvmswap/audit_always		audit at each step
  *   /sys/kernel/debug/kvmswap/pause/			pause points (pause.c)
  */
@@ -22,7 +21,6 @@
 #include "memslot.h"
 #include "pause.h"
 #include "spte.h"
-#include "tlb.h"
 
 static struct dentry *kvmswap_dir;
 
@@ -118,27 +116,6 @@ static int map_show(struct seq_file *m, void *unused)
 	return err;
 }
 DEFINE_SHOW_ATTRIBUTE(map);
-
-static int clear_young_set(void *data, u64 value)
-{
-	struct vm *vm = data;
-	struct shadow_page *sp;
-	int i;
-
-	if (value != 1)
-		return -EINVAL;
-	spin_lock(&vm->mmu_lock);
-	list_for_each_entry(sp, &vm->shadow.pages, link)
-		for (i = 0; sp->role.level == 1 && i < SPTES_PER_PAGE; i++)
-			if ((sp->spt[i] & SPTE_PRESENT) &&
-			    test_and_clear_bit(__builtin_ctzll(SPTE_ACCESSED),
-					       (unsigned long *)&sp->spt[i]))
-				stat_inc(vm, pages_aged);
-	flush_remote_tlbs(vm);
-	spin_unlock(&vm->mmu_lock);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(clear_young_fops, NULL, clear_young_set, "%llu\n");
 #endif
 
 /**
@@ -161,7 +138,6 @@ void vm_debugfs_init(struct vm *vm, int fd)
 #ifdef CONFIG_KVMSWAP_SHADOW
 	debugfs_create_file("audit", 0400, vm->debugfs, vm, &audit_fops);
 	debugfs_create_file("map", 0400, vm->debugfs, vm, &map_fops);
-	debugfs_create_file_unsafe("clear_young", 0200, vm->debugfs, vm, &clear_young_fops);
 #endif
 }
 

@@ -39,6 +39,7 @@ static bool interval_invalidate(struct mmu_interval_notifier *mni,
 	stat_inc(vm, invalidations);
 	atomic64_add(n, &vm->stats.sptes_unmapped);
 	trace_kvmswap_invalidate(vm, range->start, range->end, n);
+	pause_here(PAUSE_BETWEEN);
 	return true;
 }
 

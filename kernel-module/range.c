@@ -65,6 +65,7 @@ static int invalidate_range_start(struct mmu_notifier *mn, const struct mmu_noti
 	stat_inc(vm, invalidations);
 	atomic64_add(n, &vm->stats.sptes_unmapped);
 	trace_kvmswap_invalidate(vm, range->start, range->end, n);
+	pause_here(PAUSE_BETWEEN);
 	return 0;
 }
 
@@ -92,6 +93,7 @@ static void invalidate_range_end(struct mmu_notifier *mn, const struct mmu_notif
 
 static unsigned long range_retry_begin(struct vm *vm, struct memslot *slot)
 {
+	/* pairs with invalidate_range_end(): the page is looked up after this is read */
 	return smp_load_acquire(&vm->mmu_invalidate_seq);
 }
 
@@ -110,6 +112,7 @@ static bool range_retry_needed(struct vm *vm, struct memslot *slot, gfn_t gfn, u
  * in between would not be in it, and a fault would map what the host is about to change.
  */
 static void range_hold_off(struct vm *vm)
+	__must_hold(&vm->mmu_lock)
 {
 	lockdep_assert_held(&vm->mmu_lock);
 

@@ -27,8 +27,8 @@ struct memslot *next_slot_in_hva(struct vm *vm, struct memslot *slot, hva_t star
 
 int slots_init(struct vm *vm);
 void slots_destroy(struct vm *vm);
-int slots_read_lock(struct vm *vm);
-void slots_read_unlock(struct vm *vm, int index);
+int slots_read_lock(struct vm *vm) __acquires(&vm->slots_srcu);
+void slots_read_unlock(struct vm *vm, int index) __releases(&vm->slots_srcu);
 bool slots_read_lock_held(const struct vm *vm);
 int slot_index_prepare(struct vm *vm, struct memslot *old, struct memslot *new);
 void slot_index_publish(struct vm *vm, struct memslot *old, struct memslot *new);

@@ -58,6 +58,7 @@ void slots_destroy(struct vm *vm)
  * Return: what slots_read_unlock() wants.
  */
 int slots_read_lock(struct vm *vm)
+	__acquires(&vm->slots_srcu)
 {
 	return srcu_read_lock(&vm->slots_srcu);
 }
@@ -70,6 +71,7 @@ int slots_read_lock(struct vm *vm)
  * Context: as slots_read_lock().
  */
 void slots_read_unlock(struct vm *vm, int index)
+	__releases(&vm->slots_srcu)
 {
 	srcu_read_unlock(&vm->slots_srcu, index);
 }
@@ -113,10 +115,10 @@ struct memslot *gfn_to_memslot(struct vm *vm, gfn_t gfn)
 
 		if (gfn < slot->base_gfn)
 			high = middle;
-		else if (gfn - slot->base_gfn < slot->npages)
-			return slot;
-		else
+		else if (gfn - slot->base_gfn >= slot->npages)
 			low = middle + 1;
+		else
+			return slot;
 	}
 	return NULL;
 }

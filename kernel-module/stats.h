@@ -26,7 +26,10 @@
 	S(sptes_cleared)	/* a leaf spte became not present, for any reason */ \
 	S(sptes_unmapped)	/* ... because the host asked for the page */ \
 	S(pages_pinned)		/* page references held by sptes, now (0 from chapter 4 on) */ \
-	S(pages_aged)		/* an accessed bit was found set and cleared */ \
+	S(asked_clear_flush_young) /* the host asked in this way whether a page is young */ \
+	S(asked_clear_young)	/* ... or in this one */ \
+	S(asked_test_young)	/* ... or in this one, which changes nothing */ \
+	S(pages_aged)		/* a page was, and its accessed bits are cleared */ \
 	S(invalidations)	/* the host's callback ran */ \
 	S(shadow_pages)		/* shadow pages, now */ \
 	S(shadow_pages_dropped)	/* shadow pages dropped to stay under the bound */ \
