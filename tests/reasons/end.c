@@ -41,7 +41,7 @@ static void end_by_oom(void)
 	char path[128];
 	char *eaten;
 
-	enter_cgroup("reasons-oom", 24 << 20, path, sizeof(path));
+	enter_cgroup(24 << 20, path, sizeof(path));
 	set_cgroup(path, "memory.swap.max", "0");
 	for (;;) {
 		eaten = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
@@ -119,6 +119,7 @@ static int run(void (*end)(void))
 	ending->go = true;
 	if (waitpid(pid, &status, 0) != pid)
 		fail("waitpid: %s", strerror(errno));
+	leave_cgroup(pid);
 	guest_end(&g, 0);
 	if (!is_stock())
 		after = leaf_sptes(&vm);

@@ -229,10 +229,21 @@ double seconds(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-void enter_cgroup(const char *name, long long max, char *path, size_t size)
+void enter_cgroup(long long max, char *path, size_t size)
 {
+	char name[32];
+
+	snprintf(name, sizeof(name), "reasons-%d", getpid());
 	cgroup_create(name, max, path, size);
 	cgroup_enter(path);
+}
+
+void leave_cgroup(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/reasons-%d", pid);
+	cgroup_remove(path);
 }
 
 void set_cgroup(const char *path, const char *file, const char *text)

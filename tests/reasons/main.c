@@ -83,6 +83,7 @@ static void wait_for(pid_t pid, const struct row *row)
 		usleep(2000);
 	}
 	kill(-pid, SIGKILL);	/* what it left running */
+	leave_cgroup(pid);
 	if (killed)
 		snprintf(result->failure, sizeof(result->failure), "not done after %u s; %s", limit,
 			 result->effect);

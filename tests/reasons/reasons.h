@@ -183,8 +183,10 @@ void move_to_node(char *hva, int pages, int node);
 bool log_has(const char *text);
 /** seconds() - a clock. */
 double seconds(void);
-/** enter_cgroup() - this process enters a fresh cgroup; @path: its folder. */
-void enter_cgroup(const char *name, long long max, char *path, size_t size);
+/** enter_cgroup() - this process enters a fresh cgroup of its own; @path: its folder. */
+void enter_cgroup(long long max, char *path, size_t size);
+/** leave_cgroup() - process @pid has ended: remove its cgroup, if it had one. */
+void leave_cgroup(pid_t pid);
 /** set_cgroup() - write @text to @file of a cgroup, or fail the row. */
 void set_cgroup(const char *path, const char *file, const char *text);
 
