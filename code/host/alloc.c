@@ -36,6 +36,24 @@ void *kvcalloc(size_t n, size_t size, gfp_t flags)
 	return object;
 }
 
+void *kvmalloc(size_t size, gfp_t flags)
+{
+	void *object = kvcalloc(1, size, flags);
+
+	if (object)
+		memset(object, 0xa5, size);	/* whatever was there */
+	return object;
+}
+
+void *kmemdup(const void *from, size_t size, gfp_t flags)
+{
+	void *object = kvcalloc(1, size, flags);
+
+	if (object)
+		memcpy(object, from, size);
+	return object;
+}
+
 void kvfree(const void *object)
 {
 	if (!object)

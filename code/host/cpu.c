@@ -214,13 +214,21 @@ static u64 read_entry(struct cpu *cpu, u64 table_pfn, gva_t gva, int level, u32 
 	see(cpu, table_pfn);
 	if (!(*entry & SPTE_PRESENT))
 		return 0;
-	host_check(*entry & SPTE_ACCESSED, "an entry without A: %#llx", *entry);
+	/* Of a table A is always set: nobody asks for it, and to set it would be a write. */
+	host_check(level == 1 || (*entry & SPTE_ACCESSED), "an entry without A: %#llx", *entry);
 	host_check(!(*entry & ~(SPTE_FRAME | SPTE_PRESENT | SPTE_WRITABLE | SPTE_USER |
 				SPTE_ACCESSED | SPTE_DIRTY | SPTE_NX)),
 		   "an entry with a strange bit: %#llx", *entry);
-	if (level == 1 && (access & PFERR_WRITE) && (*entry & SPTE_WRITABLE))
-		*entry |= SPTE_DIRTY;
 	return *entry;
+}
+
+/* The access succeeds: A, and D if it is a write, as the CPU walks; a hit sets neither. */
+static void set_bits(struct cpu *cpu, u64 table_pfn, gva_t gva, u32 access)
+{
+	u64 *table = __va(table_pfn << PAGE_SHIFT);
+
+	table[(gva >> PAGE_SHIFT) & 511] |= SPTE_ACCESSED |
+					    (access & PFERR_WRITE ? SPTE_DIRTY : 0);
 }
 
 /* From the last table on the way to the page. */
@@ -234,6 +242,7 @@ static u32 walk_last(struct cpu *cpu, gva_t gva, u32 access, const struct cached
 		return access | BIT(31);	/* not present: P is 0, but there is a #PF */
 	if (error)
 		return error;
+	set_bits(cpu, table->pfn, gva, access);
 	*pfn = spte_pfn(entry);
 	see(cpu, *pfn);
 	remember(cpu->page, &cpu->next_page, gva >> PAGE_SHIFT, *pfn, bits);

@@ -83,6 +83,21 @@ void host_lock_read(struct host_lock *lock)
 	lock->readers++;
 }
 
+/** host_lock_nested() - take a lock as a reader who may have it already, and waits for nobody. */
+void host_lock_nested(struct host_lock *lock)
+{
+	host_check(lock->name, "a lock is taken that was never initialized");
+	host_check(held.nr < HOST_MAX_HELD, "too many locks are held");
+	held.held[held.nr++] = lock;
+	lock->readers++;
+}
+
+/** host_non_block() - from here on, or no longer, this context must not sleep. */
+void host_non_block(bool start)
+{
+	held.non_block += start ? 1 : -1;
+}
+
 /** host_unlock() - let go of a lock that this context holds. */
 void host_unlock(struct host_lock *lock)
 {
@@ -114,6 +129,7 @@ void might_sleep(void)
 {
 	int i;
 
+	host_check(!held.non_block, "might sleep where it was told not to");
 	for (i = 0; i < held.nr; i++)
 		host_check(!held.held[i]->spins, "might sleep, and holds %s", held.held[i]->name);
 }
@@ -122,20 +138,21 @@ void might_sleep(void)
 void host_other_context(struct host_context *mine)
 {
 	*mine = held;
-	held.nr = 0;
+	held = (struct host_context){ };
 }
 
 /** host_own_context() - back to where host_other_context() was called. */
 void host_own_context(const struct host_context *mine)
 {
 	host_check(!held.nr, "the other CPU still holds %s", held.held[0]->name);
+	host_check(!held.non_block, "the other CPU still must not sleep");
 	held = *mine;
 }
 
 /** host_locks_reset() - nobody holds anything: a test begins. */
 void host_locks_reset(void)
 {
-	held.nr = 0;
+	held = (struct host_context){ };
 }
 
 /** host_locks_held() - how many locks this context holds. */

@@ -17,6 +17,7 @@
 struct host_hook host_pause[NR_PAUSE_POINTS];
 struct host_hook host_resched;
 int pause_state[NR_PAUSE_POINTS];
+char host_log[4096];
 
 /** machine_start() - switch on: no guest, an empty process. */
 void machine_start(void)
@@ -24,6 +25,10 @@ void machine_start(void)
 	memset(host_pause, 0, sizeof(host_pause));
 	memset(pause_state, 0, sizeof(pause_state));
 	host_resched.run = NULL;
+	host_section_begun.run = NULL;
+	host_section_ends.run = NULL;
+	host_log[0] = '\0';
+	host_others_start();
 	host_before_cmpxchg.run = NULL;
 	host_fail_allocation = 0;
 	host_lose_ipis = false;
@@ -39,6 +44,7 @@ void machine_start(void)
 void machine_stop(void)
 {
 	host_check(!host_locks_held(), "a lock is still held");
+	host_others_stop();
 	host_mm_stop();
 	host_check(!host_objects, "%ld objects were never freed", host_objects);
 	host_check(!host_pages_used(), "%d pages were never freed", host_pages_used());
@@ -74,7 +80,7 @@ void __pause_here(enum pause_point point)
 extern const struct host_param __start_host_params[], __stop_host_params[];
 
 /** host_param() - the module parameter of this name. */
-unsigned int *host_param(const char *name)
+void *host_param(const char *name)
 {
 	const struct host_param *param;
 
@@ -82,6 +88,16 @@ unsigned int *host_param(const char *name)
 		if (!strcmp(param->name, name))
 			return param->value;
 	host_fail(__FILE__, __LINE__, "there is no module parameter %s", name);
+}
+
+void host_printk(const char *format, ...)
+{
+	size_t len = strlen(host_log);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(host_log + len, sizeof(host_log) - len, format, args);
+	va_end(args);
 }
 
 void seq_printf(struct seq_file *m, const char *format, ...)

@@ -29,10 +29,13 @@ struct host_hook {
 extern struct host_hook host_pause[NR_PAUSE_POINTS];	/* at a pause point, once */
 extern struct host_hook host_before_cmpxchg;	/* of user memory, once */
 extern struct host_hook host_resched;		/* where cond_resched_lock() lets go, once */
+extern struct host_hook host_waits;		/* where we would wait for others, each time */
+extern struct host_hook host_section_begun;	/* mm.c: the host has called, changed nothing */
+extern struct host_hook host_section_ends;	/* mm.c: it has changed its entries, not called */
 void host_run_hook(struct host_hook *hook);
 void host_arm_pause(enum pause_point point, void (*run)(void *data), void *data);
 
-unsigned int *host_param(const char *name);
+void *host_param(const char *name);
 
 /* ---- locks (lock.c) ---- */
 
@@ -41,12 +44,22 @@ unsigned int *host_param(const char *name);
 struct host_context {
 	struct host_lock *held[HOST_MAX_HELD];
 	int nr;
+	int non_block;		/* it must not sleep, whatever it holds */
 };
 
 void host_other_context(struct host_context *mine);
 void host_own_context(const struct host_context *mine);
 void host_locks_reset(void);
 int host_locks_held(void);
+
+/* ---- other CPUs, which may have to wait (wait.c) ---- */
+
+void host_start_other(void (*run)(void *data), void *data);
+int host_others_go_on(void);
+bool host_in_other(void);
+void __attribute__((noreturn)) host_other_fails(const char *why);
+void host_others_start(void);
+void host_others_stop(void);
 
 /* ---- the allocator (alloc.c) ---- */
 
@@ -78,6 +91,7 @@ struct host_user_page {
 	bool shared;		/* with a child: a write makes a copy */
 	void *swap;		/* its contents, while in swap and nowhere else */
 	struct page *cache;	/* in swap, and still in memory: someone holds the page */
+	bool poisoned;		/* its memory is broken */
 };
 
 extern struct mm_struct host_mm;
@@ -95,6 +109,7 @@ void host_mm_stop(void);
 void host_mmap(unsigned long hva, unsigned int n, bool writable);
 void host_munmap(unsigned long hva, unsigned int n);
 void host_dontneed(unsigned long hva, unsigned int n);
+void host_mremap(unsigned long from, unsigned long to, unsigned int n);
 void host_mprotect(unsigned long hva, unsigned int n, bool writable);
 bool host_swap_out(unsigned long hva);
 bool host_reclaim_cache(unsigned long hva);
@@ -108,6 +123,17 @@ u64 host_peek(unsigned long hva);
 void host_poke(unsigned long hva, u64 value);
 u64 host_user_pfn(unsigned long hva);
 bool host_pfn_to_hva(u64 pfn, unsigned long *hva);
+
+/* ---- who is told (notify.c) ---- */
+
+struct mmu_notifier_range host_range(unsigned long start, unsigned long end);
+void host_section_start(const struct mmu_notifier_range *range);
+void host_section_end(const struct mmu_notifier_range *range, bool only_end);
+void host_invalidate(unsigned long start, unsigned long end);
+bool host_clear_flush_young(unsigned long hva);
+bool host_clear_young(unsigned long start, unsigned long end);
+bool host_test_young(unsigned long hva);
+extern int host_intervals;	/* inserted, and not removed */
 
 /* ---- CPUs that run guests (cpu.c) ---- */
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * mm.c - the process whose memory the guest's is, and all that the host does to it:
- * map, unmap, swap out and in, write-protect, copy on write, replace. Each change
- * of its page table is followed by the notifier, with the page-table lock held and
- * before the page is let go of, as 6.1 calls .invalidate_range.
+ * map, unmap, swap out and in, write-protect, copy on write, replace, move. Each change
+ * of its page table is in a section: the notifiers are called before it (notify.c), with
+ * the page-table lock held once the entries have changed, and at its end, and only then
+ * is the page let go of. Of mremap() 6.1 tells at the end alone.
  *
  * Faults of the process, and get_user_pages(), are in user.c.
  */
 #include <stdlib.h>
 
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched/mm.h>
 
@@ -21,6 +23,7 @@ struct task_struct host_task;
 
 static pte_t ptes[HOST_USER_PAGES];
 static struct host_user_page user_pages[HOST_USER_PAGES];
+struct host_hook host_section_begun, host_section_ends;
 
 /** host_mm_start() - a process with an empty address space. */
 void host_mm_start(void)
@@ -35,6 +38,7 @@ void host_mm_start(void)
 	host_mm.pte = ptes;
 	host_mm.user = user_pages;
 	host_task = (struct task_struct){ .mm = &host_mm };
+	host_notify_start();
 }
 
 /** host_index() - which of the process' pages is this? -1: outside of all. */
@@ -54,14 +58,29 @@ static int named(unsigned long hva)
 	return i;
 }
 
-/** host_notify() - these pages are no longer what they were. */
-void host_notify(int first, int n)
+static void run_elsewhere(struct host_hook *hook)
 {
-	struct mmu_notifier *mn = host_mm.notifier;
+	struct host_context mine;
 
-	lockdep_assert_held(&host_mm.page_table_lock);
-	if (mn)
-		mn->ops->invalidate_range(mn, &host_mm, host_hva(first), host_hva(first + n));
+	host_other_context(&mine);
+	host_run_hook(hook);
+	host_own_context(&mine);
+}
+
+/* A section about @n pages. Who comes between its ends, runs at the two hooks. */
+static struct mmu_notifier_range begin(int first, int n)
+{
+	struct mmu_notifier_range range = host_range(host_hva(first), host_hva(first + n));
+
+	host_section_start(&range);
+	run_elsewhere(&host_section_begun);
+	return range;
+}
+
+static void end(const struct mmu_notifier_range *range)
+{
+	run_elsewhere(&host_section_ends);
+	host_section_end(range, false);
 }
 
 /** host_clear_pte() - take a page out of the page table; the caller notifies. */
@@ -95,14 +114,17 @@ static void forget_swap(int i)
 static void zap(int first, int n)
 {
 	struct page *gone[HOST_USER_PAGES];
+	struct mmu_notifier_range range;
 	int i;
 
 	host_check(first + n <= HOST_USER_PAGES, "the test names too many pages");
+	range = begin(first, n);
 	spin_lock(&host_mm.page_table_lock);
 	for (i = 0; i < n; i++)
 		gone[i] = host_clear_pte(first + i);
-	host_notify(first, n);
+	host_notify(&range);
 	spin_unlock(&host_mm.page_table_lock);
+	end(&range);
 	for (i = 0; i < n; i++) {
 		if (gone[i])
 			put_page(gone[i]);
@@ -150,27 +172,59 @@ void host_dontneed(unsigned long hva, unsigned int n)
 /** host_mprotect() - make them writable or read-only. */
 void host_mprotect(unsigned long hva, unsigned int n, bool writable)
 {
+	struct mmu_notifier_range range;
 	int first = named(hva);
 	unsigned int i;
 
 	down_write(&host_mm.mmap_lock);
+	range = begin(first, n);
 	spin_lock(&host_mm.page_table_lock);
 	for (i = first; i < first + n; i++) {
 		user_pages[i].writable = writable;
 		ptes[i].val &= ~2ULL;	/* the next write asks */
 	}
-	host_notify(first, n);
+	host_notify(&range);
 	spin_unlock(&host_mm.page_table_lock);
+	end(&range);
 	up_write(&host_mm.mmap_lock);
 }
 
-/* Write a page that nobody maps to swap, and free it; false if someone else holds it. */
-static bool page_out(int i, struct page *page)
+/**
+ * host_mremap() - move @n pages of the process from @from to @to, where nothing is.
+ *
+ * The entries move one by one. 6.12 tells while it holds the page-table lock; 6.1 only
+ * flushes the CPUs' TLBs there, and calls when it has moved all.
+ */
+void host_mremap(unsigned long from, unsigned long to, unsigned int n)
 {
-	if (page->refs != 1) {
-		user_pages[i].cache = page;
-		return false;
+	int first = named(from), there = named(to);
+	struct mmu_notifier_range range;
+	unsigned int i;
+
+	down_write(&host_mm.mmap_lock);
+	range = begin(first, n);
+	spin_lock(&host_mm.page_table_lock);
+	for (i = 0; i < n; i++) {
+		host_check(!user_pages[there + i].mapped, "page %u is mapped", there + i);
+		user_pages[there + i] = user_pages[first + i];
+		user_pages[first + i] = (struct host_user_page){ };
+		ptes[there + i] = ptes[first + i];
+		ptes[first + i].val = 0;
 	}
+	if (!HOST_OLD_CALLS)
+		host_notify(&range);
+	spin_unlock(&host_mm.page_table_lock);
+	end(&range);
+	up_write(&host_mm.mmap_lock);
+}
+
+/* Write a page of the swap cache to swap, and free it; false if someone else holds it. */
+static bool page_out(int i)
+{
+	struct page *page = user_pages[i].cache;
+
+	if (!page || page->refs != 1)
+		return false;
 	user_pages[i].cache = NULL;
 	user_pages[i].shared = false;
 	user_pages[i].swap = malloc(PAGE_SIZE);
@@ -178,6 +232,12 @@ static bool page_out(int i, struct page *page)
 	memcpy(user_pages[i].swap, __va(page_to_pfn(page) << PAGE_SHIFT), PAGE_SIZE);
 	put_page(page);
 	return true;
+}
+
+/* Is there a page that is not the zero page? */
+static bool has_own_page(int i)
+{
+	return pte_present(ptes[i]) && pfn_to_page(pte_pfn(ptes[i])) != host_zero_page();
 }
 
 /**
@@ -188,24 +248,26 @@ static bool page_out(int i, struct page *page)
  */
 bool host_swap_out(unsigned long hva)
 {
+	struct mmu_notifier_range range;
 	int i = named(hva);
-	struct page *page;
 
-	if (!pte_present(ptes[i]) || pfn_to_page(pte_pfn(ptes[i])) == host_zero_page())
+	if (!has_own_page(i))
 		return false;
+	range = begin(i, 1);
 	spin_lock(&host_mm.page_table_lock);
-	page = host_clear_pte(i);
-	host_notify(i, 1);
+	if (has_own_page(i)) {
+		user_pages[i].cache = host_clear_pte(i);
+		host_notify(&range);
+	}
 	spin_unlock(&host_mm.page_table_lock);
-	return page_out(i, page);
+	end(&range);
+	return page_out(i);
 }
 
 /** host_reclaim_cache() - try again what host_swap_out() had to leave in memory. */
 bool host_reclaim_cache(unsigned long hva)
 {
-	int i = named(hva);
-
-	return user_pages[i].cache && page_out(i, user_pages[i].cache);
+	return page_out(named(hva));
 }
 
 /**
@@ -216,16 +278,22 @@ bool host_reclaim_cache(unsigned long hva)
  */
 bool host_write_protect(unsigned long hva)
 {
+	struct mmu_notifier_range range;
+	bool was_writable = false;
 	int i = named(hva);
-	bool was_writable = pte_write(ptes[i]);
 
-	if (!pte_present(ptes[i]))
-		return false;
-	spin_lock(&host_mm.page_table_lock);
-	ptes[i].val &= ~2ULL;
-	user_pages[i].shared = true;
-	host_notify(i, 1);
-	spin_unlock(&host_mm.page_table_lock);
+	down_write(&host_mm.mmap_lock);
+	if (pte_present(ptes[i])) {
+		range = begin(i, 1);
+		spin_lock(&host_mm.page_table_lock);
+		was_writable = pte_write(ptes[i]);
+		ptes[i].val &= ~2ULL;
+		user_pages[i].shared = true;
+		host_notify(&range);
+		spin_unlock(&host_mm.page_table_lock);
+		end(&range);
+	}
+	up_write(&host_mm.mmap_lock);
 	return was_writable;
 }
 
@@ -236,43 +304,42 @@ bool host_write_protect(unsigned long hva)
  */
 bool host_replace(unsigned long hva)
 {
+	struct page *old = NULL, *new;
+	struct mmu_notifier_range range;
 	int i = named(hva);
-	struct page *old, *new;
-	bool write = pte_write(ptes[i]);
+	bool write;
 
-	if (!pte_present(ptes[i]) || pfn_to_page(pte_pfn(ptes[i])) == host_zero_page())
+	if (!has_own_page(i))
 		return false;
 	new = host_alloc_page();
+	range = begin(i, 1);
 	spin_lock(&host_mm.page_table_lock);
-	old = host_clear_pte(i);
-	host_notify(i, 1);
-	if (old->refs != 1) {		/* it is put back, as migration does */
-		host_set_pte(i, old, write);
-		spin_unlock(&host_mm.page_table_lock);
-		put_page(new);
-		return false;
+	if (has_own_page(i)) {
+		write = pte_write(ptes[i]);
+		old = host_clear_pte(i);
+		host_notify(&range);
+		if (old->refs == 1) {
+			memcpy(__va(page_to_pfn(new) << PAGE_SHIFT),
+			       __va(page_to_pfn(old) << PAGE_SHIFT), PAGE_SIZE);
+			host_set_pte(i, new, write);
+		} else {		/* it is put back, as migration does */
+			host_set_pte(i, old, write);
+			old = NULL;
+		}
 	}
-	memcpy(__va(page_to_pfn(new) << PAGE_SHIFT), __va(page_to_pfn(old) << PAGE_SHIFT),
-	       PAGE_SIZE);
-	host_set_pte(i, new, write);
 	spin_unlock(&host_mm.page_table_lock);
-	put_page(old);
-	return true;
+	end(&range);
+	put_page(old ? old : new);
+	return old;
 }
 
 /** host_mm_exit() - the process ends: release comes first, then its pages go. */
 void host_mm_exit(void)
 {
-	struct mmu_notifier *mn = host_mm.notifier;
-
 	if (!host_mm.users)
 		return;
 	host_mm.users = 0;
-	host_mm.notifier = NULL;
-	if (mn && !mn->released) {
-		mn->released = true;
-		mn->ops->release(mn, &host_mm);
-	}
+	host_notify_exit();
 	down_write(&host_mm.mmap_lock);
 	zap(0, HOST_USER_PAGES);
 	up_write(&host_mm.mmap_lock);
@@ -282,28 +349,35 @@ void host_mm_exit(void)
 void host_mm_stop(void)
 {
 	host_mm_exit();
-	host_check(!host_mm.notifier, "a notifier was never unregistered");
+	host_notify_stop();
 }
 
-int mmu_notifier_register(struct mmu_notifier *mn, struct mm_struct *mm)
+unsigned long vm_mmap(void *file, unsigned long address, unsigned long size, unsigned long prot,
+		      unsigned long flags, unsigned long offset)
 {
-	down_write(&mm->mmap_lock);
-	host_check(!mm->notifier && mm->users, "one notifier, of a process that is there");
-	mn->released = false;
-	mm->notifier = mn;
-	up_write(&mm->mmap_lock);
-	return 0;
-}
+	int n = size >> PAGE_SHIFT, first, i;
 
-void mmu_notifier_unregister(struct mmu_notifier *mn, struct mm_struct *mm)
-{
-	might_sleep();
-	if (!mn->released) {
-		mn->released = true;
-		mn->ops->release(mn, mm);
+	host_check(!file && !address && !offset && n && (flags & MAP_ANONYMOUS),
+		   "vm_mmap() of anything else than new memory");
+	down_write(&host_mm.mmap_lock);
+	up_write(&host_mm.mmap_lock);
+	if (host_allocation_fails())
+		return -ENOMEM;
+	for (first = 0; first + n <= HOST_USER_PAGES; first = i + 1) {
+		for (i = first; i < first + n && !user_pages[i].mapped; i++)
+			;
+		if (i < first + n)
+			continue;
+		host_mmap(host_hva(first), n, prot & PROT_WRITE);
+		return host_hva(first);
 	}
-	if (mm->notifier == mn)
-		mm->notifier = NULL;
+	return -ENOMEM;
+}
+
+int vm_munmap(unsigned long address, unsigned long size)
+{
+	host_munmap(address, size >> PAGE_SHIFT);
+	return 0;
 }
 
 bool mmget_not_zero(struct mm_struct *mm)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/uaccess.h>
 
 #include "machine.h"
@@ -61,6 +62,7 @@ static void fault_absent(int i, bool write)
 static void fault_copy(int i)
 {
 	struct page *old = pfn_to_page(pte_pfn(host_mm.pte[i])), *new;
+	struct mmu_notifier_range range = host_range(host_hva(i), host_hva(i + 1));
 
 	if (old != host_zero_page() && !host_mm.user[i].shared) {
 		host_mm.pte[i].val |= 2;
@@ -69,11 +71,13 @@ static void fault_copy(int i)
 	host_mm.user[i].shared = false;
 	new = host_alloc_page();
 	memcpy(page_data(new), page_data(old), PAGE_SIZE);
+	host_section_start(&range);
 	spin_lock(&host_mm.page_table_lock);
 	host_clear_pte(i);
-	host_notify(i, 1);
+	host_notify(&range);
 	host_set_pte(i, new, true);
 	spin_unlock(&host_mm.page_table_lock);
+	host_section_end(&range, true);
 	put_page(old);
 }
 
@@ -85,7 +89,7 @@ static pte_t *touch(unsigned long hva, bool write)
 
 	if (i < 0 || !host_mm.users || !host_mm.user[i].mapped)
 		return NULL;
-	if (write && !host_mm.user[i].writable)
+	if (host_mm.user[i].poisoned || (write && !host_mm.user[i].writable))
 		return NULL;
 	pte = &host_mm.pte[i];
 	if (pte_present(*pte) && (!write || pte_write(*pte)))
@@ -115,6 +119,16 @@ int get_user_pages_fast(unsigned long hva, int n, unsigned int flags, struct pag
 	pages[0] = pfn_to_page(pte_pfn(*pte));
 	get_page(pages[0]);
 	return 1;
+}
+
+long get_user_pages_unlocked(unsigned long hva, unsigned long n, struct page **pages,
+			     unsigned int flags)
+{
+	int i = host_index(hva);
+
+	if (i >= 0 && host_mm.user[i].poisoned)
+		return flags & FOLL_HWPOISON ? -EHWPOISON : -EFAULT;
+	return get_user_pages_fast(hva, n, flags, pages);
 }
 
 /* Copy within one page of user memory; false if it is not there. */

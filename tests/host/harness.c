@@ -46,15 +46,13 @@ void host_fail(const char *file, int line, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (test_expected) {
-		vsnprintf(test_failure, sizeof(test_failure), format, args);
-		va_end(args);
-		longjmp(*test_expected, 1);
-	}
-	print_error("%s:%d: ", file, line);
-	vprint_error(format, args);
-	print_error(" (seed %llu)\n", first_seed);
+	vsnprintf(test_failure, sizeof(test_failure), format, args);
 	va_end(args);
+	if (host_in_other())
+		host_other_fails(test_failure);
+	if (test_expected)
+		longjmp(*test_expected, 1);
+	print_error("%s:%d: %s (seed %llu)\n", file, line, test_failure, first_seed);
 	_fail(file, line);
 	abort();
 }
@@ -73,9 +71,11 @@ struct vm *test_new_vm(void)
 	mutex_init(&vm->lock);
 	init_rwsem(&vm->slots_lock);
 	spin_lock_init(&vm->mmu_lock);
-	retry_init(vm);
+	seqlock_init_vm(vm);
+	protocol_init_vm(vm);
 	mmu_init_vm(vm);
 	vm->mm = &host_mm;
+	assert_int_equal(slots_init(vm), 0);
 	assert_int_equal(notifier_register(vm), 0);
 	return vm;
 }
@@ -119,6 +119,7 @@ void test_delete_vm(struct vm *vm)
 		kfree(vcpu);
 	}
 	free_memslots(vm);
+	slots_destroy(vm);
 	kvfree(vm);
 }
 
@@ -139,7 +140,7 @@ int test_setup(void **state)
 	for (i = 0; i < TEST_VCPUS; i++)
 		test_vcpu[i] = new_vcpu(test_vm, i);
 	memset(test_injections, 0, sizeof(test_injections));
-	*host_param("max_shadow_pages") = 1024;
+	test_param(unsigned int, "max_shadow_pages") = 1024;
 	audit_always = true;
 	first_seed = 0;
 	test_stale_allowed = 0;
@@ -164,7 +165,42 @@ int test_slot(unsigned int slot, gfn_t gfn, u64 npages, unsigned long hva, u32 f
 		.userspace_addr = hva,
 	};
 
-	return set_memory_region(test_vm, &mem);
+	return set_memory_region(test_vm, &mem, false);
+}
+
+/** test_legacy_slot() - KVM_SET_MEMORY_REGION: the memory is the kernel's to map. */
+int test_legacy_slot(unsigned int slot, gfn_t gfn, u64 npages, u32 flags)
+{
+	struct kvm_userspace_memory_region mem = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gfn << PAGE_SHIFT,
+		.memory_size = npages << PAGE_SHIFT,
+	};
+
+	return set_memory_region(test_vm, &mem, true);
+}
+
+/** test_protocol() - the module is loaded with protocol=@name, where it has protocols. */
+void test_protocol(const char *name)
+{
+#ifdef CONFIG_KVMSWAP_RANGE
+	protocol = NULL;
+	test_param(const char *, "protocol") = name;
+	host_log[0] = '\0';
+	if (protocol_choose())
+		abort();
+#endif
+}
+
+/** test_protocol_is() - is it this one? Chapters 5 to 7 have the sequence lock alone. */
+bool test_protocol_is(const char *name)
+{
+#ifdef CONFIG_KVMSWAP_RANGE
+	return !strcmp(protocol->name, name);
+#else
+	return IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK) && !strcmp(name, "seqlock");
+#endif
 }
 
 /** test_memory() - slot 0: guest frame n is the process' page n. */

@@ -21,8 +21,10 @@
 #include "machine.h"
 #include "memslot.h"
 #include "notifier.h"
+#include "protocol.h"
 #include "retry.h"
 #include "shadow.h"
+#include "slot_lookup.h"
 
 #define TEST_VCPUS 3
 
@@ -38,12 +40,18 @@ int test_teardown(void **state);
 #define test_item CMUnitTest
 #define mmu_test(f) cmocka_unit_test_setup_teardown(f, test_setup, test_teardown)
 
+/* A module parameter; the protocol is one, chosen before any VM is made. */
+#define test_param(type, name) (*(type *)host_param(name))
+void test_protocol(const char *name);
+bool test_protocol_is(const char *name);
+
 void test_free_vm(void);
 struct vm *test_new_vm(void);
 void test_delete_vm(struct vm *vm);
 
 /* Memory: @page counts the process' pages, from HOST_USER_BASE. */
 int test_slot(unsigned int slot, gfn_t gfn, u64 npages, unsigned long hva, u32 flags);
+int test_legacy_slot(unsigned int slot, gfn_t gfn, u64 npages, u32 flags);
 void test_memory(gfn_t npages);
 
 /* What the guest's control registers say. */

@@ -85,7 +85,7 @@ static void a_leaf_is_on_its_chain_and_on_no_other(void **state)
 
 	(void)state;
 	mapped_guest();
-	slot = &test_vm->memslots.slot[0];
+	slot = test_vm->memslots.slot[0];
 	sptep = leaf();
 	gfn_to_rmap(slot, 9)->val = 0;		/* on none */
 	expect_errors(0, 1, 0);
@@ -109,7 +109,7 @@ static void a_leaf_is_on_its_chain_once(void **state)
 	gpa_poke(0x4050, 0x9000 | PWU);		/* frame 9 once more, at 0xa000 */
 	assert_int_equal(mmu_topup(vcpu), 0);
 	spin_lock(&test_vm->mmu_lock);
-	rmap_add(vcpu, &test_vm->memslots.slot[0], 9, leaf());
+	rmap_add(vcpu, test_vm->memslots.slot[0], 9, leaf());
 	spin_unlock(&test_vm->mmu_lock);
 	expect_errors(0, 1, 0);
 	expect_done(vcpu, 0xa000, PFERR_WRITE, 9);	/* behind the two, out of reach */
@@ -127,7 +127,7 @@ static void a_mapped_page_is_in_a_slot(void **state)
 
 	(void)state;
 	mapped_guest();
-	slot = &test_vm->memslots.slot[0];
+	slot = test_vm->memslots.slot[0];
 	slot->npages -= LONG_GUEST_PAGES;
 	expect_errors(1, 1, 0);
 	slot->npages += LONG_GUEST_PAGES;

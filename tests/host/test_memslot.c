@@ -16,7 +16,7 @@ static int region(u32 slot, u64 gpa, u64 size, u64 hva, u32 flags)
 		.userspace_addr = hva,
 	};
 
-	return set_memory_region(test_vm, &mem);
+	return set_memory_region(test_vm, &mem, false);
 }
 
 static void numbers_that_make_no_sense_are_refused(void **state)
@@ -108,11 +108,12 @@ static void gfn_to_hva_knows_its_edges(void **state)
 		{ 32, BASE + 0x100000 }, { 33, 0 }, { 0, 0 }, { ~0ULL, 0 }, { ~0ULL >> 12, 0 },
 	};
 	unsigned int i;
+	int slots;
 
 	(void)state;
 	assert_int_equal(test_slot(0, 16, 16, BASE, 0), 0);
 	assert_int_equal(test_slot(7, 32, 1, BASE + 0x100000, 0), 0);
-	down_read(&test_vm->slots_lock);
+	slots = slots_read_lock(test_vm);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		hva_t hva = 1;
 		int ret = gfn_to_hva(test_vm, cases[i].gfn, &hva);
@@ -124,7 +125,7 @@ static void gfn_to_hva_knows_its_edges(void **state)
 			assert_int_equal(ret, -EFAULT);
 		}
 	}
-	up_read(&test_vm->slots_lock);
+	slots_read_unlock(test_vm, slots);
 }
 
 static void only_place_and_flags_of_a_slot_may_change(void **state)
@@ -182,6 +183,7 @@ static void the_dirty_log_has_each_page_once_per_write(void **state)
 {
 	struct kvm_dirty_log log = { .slot = KVMSWAP_MAX_SLOTS };
 	struct vcpu *vcpu = test_vcpu[0], *other = test_vcpu[1];
+	int slots;
 
 	(void)state;
 	test_memory(32);
@@ -204,9 +206,9 @@ static void the_dirty_log_has_each_page_once_per_write(void **state)
 	/* Both CPUs know page 5 as writable, unless they were made to forget it. */
 	expect_done(other, 0x5000, PFERR_WRITE, 5);
 	expect_done(vcpu, 0x1f000, PFERR_WRITE, 31);
-	down_read(&test_vm->slots_lock);
+	slots = slots_read_lock(test_vm);
 	assert_int_equal(write_guest(test_vm, 0x7ff8, "0123456789abcdef", 16), 0);
-	up_read(&test_vm->slots_lock);
+	slots_read_unlock(test_vm, slots);
 
 	/* No room for the answer: nothing is lost. */
 	log.dirty_bitmap = (void *)host_hva(200);
@@ -240,12 +242,13 @@ static void without_rmaps_there_is_no_dirty_log(void **state)
 static void guest_memory_is_copied_across_pages_and_slots(void **state)
 {
 	char text[] = "across two slots", back[sizeof(text)];
+	int slots;
 
 	(void)state;
 	host_mmap(BASE, 4, true);
 	assert_int_equal(test_slot(0, 0, 1, BASE, 0), 0);
 	assert_int_equal(test_slot(1, 1, 1, BASE + 2 * PAGE_SIZE, 0), 0);
-	down_read(&test_vm->slots_lock);
+	slots = slots_read_lock(test_vm);
 	assert_int_equal(write_guest(test_vm, PAGE_SIZE - 5, text, sizeof(text)), 0);
 	assert_true(host_swap_out(BASE));
 	assert_int_equal(read_guest(test_vm, PAGE_SIZE - 5, back, sizeof(back)), 0);
@@ -256,7 +259,7 @@ static void guest_memory_is_copied_across_pages_and_slots(void **state)
 	assert_int_equal(read_guest(test_vm, 0, back, 1), -EFAULT);
 	host_mprotect(BASE + 2 * PAGE_SIZE, 1, false);
 	assert_int_equal(write_guest(test_vm, PAGE_SIZE, back, 1), -EFAULT);
-	up_read(&test_vm->slots_lock);
+	slots_read_unlock(test_vm, slots);
 }
 
 int memslot_tests(void)

@@ -363,7 +363,7 @@ static void live(u64 seed, unsigned int ops)
 	unsigned int i;
 
 	test_seed(seed);
-	*host_param("max_shadow_pages") = 1;	/* which makes it 128 */
+	test_param(unsigned int, "max_shadow_pages") = 1;	/* which makes it 128 */
 	test_memory(MEMORY_PAGES);
 	memory_fill_random(&test_modes[1 + test_below(nr_test_modes - 1)]);
 	run.alias = 0;

@@ -25,14 +25,14 @@ struct model_chain {
 
 static struct rmap_head *chain(void)
 {
-	return gfn_to_rmap(&test_vm->memslots.slot[0], GFN);
+	return gfn_to_rmap(test_vm->memslots.slot[0], GFN);
 }
 
 static void add(struct model_chain *model, int i)
 {
 	assert_int_equal(mmu_topup(test_vcpu[0]), 0);
 	spin_lock(&test_vm->mmu_lock);
-	rmap_add(test_vcpu[0], &test_vm->memslots.slot[0], GFN, &entries[i]);
+	rmap_add(test_vcpu[0], test_vm->memslots.slot[0], GFN, &entries[i]);
 	spin_unlock(&test_vm->mmu_lock);
 	model->has[i] = true;
 	model->n++;
@@ -227,8 +227,8 @@ static void unmap_rmapp_leaves_none(void **state)
 	for (n = 1; n <= LONGEST; n++) {
 		map_many_times(test_vcpu[0], n, PFERR_WRITE);
 		spin_lock(&test_vm->mmu_lock);
-		assert_int_equal(unmap_rmapp(test_vm, &test_vm->memslots.slot[0], GFN), n);
-		assert_int_equal(unmap_rmapp(test_vm, &test_vm->memslots.slot[0], GFN), 0);
+		assert_int_equal(unmap_rmapp(test_vm, test_vm->memslots.slot[0], GFN), n);
+		assert_int_equal(unmap_rmapp(test_vm, test_vm->memslots.slot[0], GFN), 0);
 		flush_remote_tlbs(test_vm);
 		spin_unlock(&test_vm->mmu_lock);
 		assert_int_equal(test_audit(test_vm).leaf_sptes, 0);
@@ -247,8 +247,8 @@ static void write_protection_takes_the_w_bit_alone(void **state)
 	(void)state;
 	map_many_times(vcpu, 4, PFERR_WRITE);
 	spin_lock(&test_vm->mmu_lock);
-	assert_true(rmap_write_protect(test_vm, &test_vm->memslots.slot[0], GFN));
-	assert_false(rmap_write_protect(test_vm, &test_vm->memslots.slot[0], GFN));
+	assert_true(rmap_write_protect(test_vm, test_vm->memslots.slot[0], GFN));
+	assert_false(rmap_write_protect(test_vm, test_vm->memslots.slot[0], GFN));
 	for (sptep = rmap_next(chain(), NULL); sptep; sptep = rmap_next(chain(), sptep)) {
 		assert_int_equal(*sptep, host_user_pfn(host_hva(GFN)) << 12 | SPTE_PRESENT |
 				 SPTE_USER | SPTE_ACCESSED | SPTE_DIRTY);

@@ -13,11 +13,11 @@
 static int walk(struct vcpu *vcpu, gva_t gva, u32 access, struct guest_walk *walk,
 		struct guest_fault *fault)
 {
-	int ret;
+	int slots, ret;
 
-	down_read(&test_vm->slots_lock);
+	slots = slots_read_lock(test_vm);
 	ret = walk_guest(vcpu, gva, access, walk, fault);
-	up_read(&test_vm->slots_lock);
+	slots_read_unlock(test_vm, slots);
 	return ret;
 }
 

@@ -15,12 +15,12 @@ static bool compare(struct vcpu *vcpu, gva_t gva, u32 access, struct memory_pict
 	struct model_result expected = memory_walk(picture, vcpu, gva, access);
 	struct guest_fault fault = { 0 };
 	struct guest_walk w;
+	int slots, ret;
 	u64 gpa;
-	int ret;
 
-	down_read(&test_vm->slots_lock);
+	slots = slots_read_lock(test_vm);
 	ret = walk_guest(vcpu, gva, access, &w, &fault);
-	up_read(&test_vm->slots_lock);
+	slots_read_unlock(test_vm, slots);
 	host_check(ret == expected.fault, "gva %#lx access %#x: walk %d, model %d", gva, access,
 		   ret, expected.fault);
 	if (ret)

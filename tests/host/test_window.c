@@ -13,6 +13,8 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 
+#include "seqlock.h"
+
 #define SEQLOCK	IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK)
 #define HVA(n)	host_hva(n)
 
@@ -148,7 +150,7 @@ static void invalidate(void)
 {
 	struct mmu_notifier *mn = host_mm.notifier;
 
-	mn->ops->invalidate_range(mn, &host_mm, HVA(3), HVA(4));
+	mn->ops->invalidate_range_op(mn, &host_mm, HVA(3), HVA(4));
 }
 
 static void another_fault(void *data)
@@ -161,22 +163,25 @@ static void another_fault(void *data)
 static void a_fault_waits_while_an_invalidation_is_under_way(void **state)
 {
 	struct vcpu *vcpu = flat_guest();
-	unsigned int seq;
+	struct memslot *slot = test_vm->memslots.slot[0];
+	unsigned long seq;
 
 	(void)state;
+	if (!test_protocol_is("seqlock"))
+		return;
 	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
-	seq = retry_begin(test_vm);
+	seq = retry_begin(test_vm, slot);
 	invalidate();
 	spin_lock(&test_vm->mmu_lock);
-	assert_true(retry_needed(test_vm, seq));
-	assert_false(retry_needed(test_vm, seq + 2));
+	assert_true(retry_needed(test_vm, slot, 3, seq));
+	assert_false(retry_needed(test_vm, slot, 3, seq + 2));
 	spin_unlock(&test_vm->mmu_lock);
 
 	host_arm_pause(PAUSE_INVALIDATE, another_fault, NULL);
 	expect_failure(invalidate(), "spin for ever");
 	/* The invalidation never ended: let it. */
 	host_locks_reset();
-	retry_init(test_vm);
+	seqlock_init_vm(test_vm);
 }
 #endif
 
@@ -199,7 +204,7 @@ static void before_and_after_the_window_all_is_well(void **state)
 static void exit_in_the_window(void *data)
 {
 	(void)data;
-	/* exit_mmap() without the pages: the fault holds slots_lock, not the mm. */
+	/* exit_mmap() without the pages: the fault holds the slots, not the mm. */
 	host_mm.notifier->ops->release(host_mm.notifier, &host_mm);
 }
 

@@ -14,7 +14,9 @@
 
 /* For sparse only. */
 #define __user
+#define __rcu
 #define __acquires(lock)
 #define __releases(lock)
+#define __must_hold(lock)
 
 #endif

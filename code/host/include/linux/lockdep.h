@@ -20,6 +20,8 @@ void host_lock_read(struct host_lock *lock);
 void host_unlock(struct host_lock *lock);
 void host_lock_order(struct host_lock *lock);
 bool host_lock_held(const struct host_lock *lock);
+void host_lock_nested(struct host_lock *lock);
+void host_non_block(bool start);
 
 /* might_sleep() - fails the test where the kernel would say "sleeping in atomic context". */
 void might_sleep(void);

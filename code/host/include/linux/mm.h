@@ -6,6 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/mm_types.h>
 #include <linux/sched.h>
+#include <linux/version.h>
 
 /* ---- physical pages ---- */
 
@@ -53,8 +54,17 @@ static inline void set_page_dirty(struct page *page)
 /* ---- the process ---- */
 
 #define FOLL_WRITE 1
+#define FOLL_HWPOISON 0x100
+#if !HOST_OLD_CALLS
+#define FOLL_HONOR_NUMA_FAULT 0x1000
+#endif
 
 int get_user_pages_fast(unsigned long hva, int n, unsigned int flags, struct page **pages);
+long get_user_pages_unlocked(unsigned long hva, unsigned long n, struct page **pages,
+			     unsigned int flags);
+unsigned long vm_mmap(void *file, unsigned long address, unsigned long size, unsigned long prot,
+		      unsigned long flags, unsigned long offset);
+int vm_munmap(unsigned long address, unsigned long size);
 
 static inline int mmap_write_lock_killable(struct mm_struct *mm)
 {

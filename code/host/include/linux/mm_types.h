@@ -25,6 +25,7 @@ struct page {
 	bool head;		/* of a huge page; its other parts are not modelled */
 	bool anon;
 	void *mapping;
+	bool hugetlb;
 };
 
 /* An entry of the process' page table: present in bit 0, writable in bit 1, the frame. */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which kernel the machine behaves like: 6.1, unless the build says 6.12. */
+#ifndef HOST_LINUX_VERSION_H
+#define HOST_LINUX_VERSION_H
+
+#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))
+
+#ifndef LINUX_VERSION_CODE
+#define LINUX_VERSION_CODE KERNEL_VERSION(6, 1, 0)
+#endif
+
+/* .invalidate_range is called where 6.1 does, or as arch_invalidate_secondary_tlbs() is. */
+#define HOST_OLD_CALLS (LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0))
+
+#endif
