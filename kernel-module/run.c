@@ -21,7 +21,10 @@
 #define HINT_UNSAFE_IN_KVM(field)	field
 #endif
 
-/* Work of the thread that only the way back to user space does. */
+/*
+ * Work of the thread that only the way back to user space does; in 6.12 the scheduler has
+ * some for each running thread every 100 ms.
+ */
 static bool user_return_work(void)
 {
 	if (!test_thread_flag(TIF_NOTIFY_RESUME))
@@ -115,8 +118,10 @@ static int run_loop(struct vcpu *vcpu)
 			run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			return 0;
 		}
-		if (signal_pending(current) || user_return_work())
+		if (signal_pending(current))
 			return -EINTR;
+		if (user_return_work())
+			return -ERESTARTNOHAND;
 		if (entry == CPU_OFFLINE)
 			/* checkpatch(YIELD): the scheduler moves us off it, no event says when */
 			yield();
@@ -164,8 +169,8 @@ static int complete_and_run(struct vcpu *vcpu)
  *
  * Context: vcpu->mutex held, in the VM's process; sleeps.
  * Return: 0, vcpu->run->exit_reason says why; -EINTR a signal came, or
- * immediate_exit was set; -EINVAL kvm_run asks for what is not there; or an error
- * of the guest's memory, -EFAULT or -ENOMEM.
+ * immediate_exit was set; -ERESTARTNOHAND the system call is to begin again; -EINVAL
+ * kvm_run asks for what is not there; or an error of the guest's memory, -EFAULT or -ENOMEM.
  * Source: Documentation/virt/kvm/api.rst, KVM_RUN.
  */
 int vcpu_run(struct vcpu *vcpu)
@@ -195,5 +200,8 @@ int vcpu_run(struct vcpu *vcpu)
 	run->apic_base = vcpu->apic_base;
 	run->ready_for_interrupt_injection = interrupts_allowed(vcpu) && !event_pending(vcpu);
 	deactivate_sigmask(svm);
+	/* No signal, so user space is not to know: the kernel does its work and comes back. */
+	if (r == -ERESTARTNOHAND)
+		set_thread_flag(TIF_SIGPENDING);
 	return r;
 }
