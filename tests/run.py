@@ -1,15 +1,19 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-"""Runs every test, and ends with a line of totals.
+"""Runs every test, and ends with a table and a line of totals.
 
     run.py [STEP ...]       all steps, or those named
 
-A step is a target of make.  Its counts are what it says of itself: the lines
-"N passed, M failed" (the words may stand anywhere in a line), those of cmocka
-("[  PASSED  ] N test(s)."), and of Python's unittest ("Ran N tests", "failures=M").
-A step that fails without counting a failure, or that counts nothing, is one failure:
-no step can vanish.  Its output goes by as it is printed, and is kept in
-build/log/test-STEP.log.
+A step is a target of make.  A step that is about a kernel runs once for each of KERNELS
+("6.1 6.12"), with KERNEL set to it; the others run once.  As many run at a time as there
+are processors, but no more than JOBS (2): a VM takes one processor, so two steps do not
+slow each other, and none starts before those above it in the list have started.
+
+A step's counts are what it says of itself: the lines "N passed, M failed" (the words
+may stand anywhere in a line), those of cmocka ("[  PASSED  ] N test(s)."), and of
+Python's unittest ("Ran N tests", "failures=M").  A step that fails without counting a
+failure, or that counts nothing, is one failure: no step can vanish.  What it printed
+comes when it is done, and is kept in build/log/test-STEP[-KERNEL].log.
 """
 
 import os
@@ -23,10 +27,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "log"
 
-# In the order in which they find mistakes fastest.
-STEPS = ("test-boot", "spelling", "checkpatch", "sparse", "test-host", "test-docs",
-         "docs", "chapter0", "chapter1", "chapter2", "chapter3", "chapter4", "chapter5",
-         "test-guest", "test-transcripts", "test-swap")
+# In the order in which they find mistakes fastest; True: once for each kernel.
+STEPS = {
+    "spelling": False, "checkpatch": False, "sparse": True, "test-host": False,
+    "test-docs": False, "docs": False, "test-boot": False,
+    "chapter0": True, "chapter1": True, "chapter2": True, "chapter3": True,
+    "chapter4": True, "chapter5": True, "chapter6": True, "chapter7": True,
+    "chapter8": True, "test-guest": True, "test-reasons": True, "test-transcripts": True,
+    "test-swap": True,
+}
 
 COUNTS = (
     (re.compile(r"\b(\d+) passed, (\d+) failed\b"), (1, 2)),
@@ -54,45 +63,89 @@ def count(text):
     return passed, failed
 
 
-def run(step):
-    """Runs a step; returns (passed, failed)."""
-    print(f"\n=== {step}", flush=True)
-    environment = {name: value for name, value in os.environ.items()
-                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    with open(LOGS / f"test-{step}.log", "wb") as log, subprocess.Popen(
-            ["make", "--no-print-directory", step], cwd=ROOT, stdin=subprocess.DEVNULL,
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        text = bytearray()
-        while data := os.read(process.stdout.fileno(), 65536):
-            text += data
-            log.write(data)
-            sys.stdout.buffer.write(data)
-            sys.stdout.flush()
-    passed, failed = count(text.decode(errors="replace"))
-    if process.returncode and not failed:
-        print(f"{step}: failed, with status {process.returncode}")
-        failed = 1
-    elif not passed and not failed:
-        print(f"{step}: counted no test, which is a failure")
-        failed = 1
-    return passed, failed
+class Job:
+    """A step on a kernel, or a step that is not about one (kernel is None)."""
+
+    def __init__(self, step, kernel):
+        self.step, self.kernel = step, kernel
+        self.name = f"{step}-{kernel}" if kernel else step
+        self.title = f"{step} on {kernel}" if kernel else step
+        self.log = LOGS / f"test-{self.name}.log"
+        self.process = self.start_time = self.seconds = None
+        self.passed = self.failed = 0
+
+    def start(self):
+        """Starts make; its output goes to the log."""
+        environment = {name: value for name, value in os.environ.items()
+                       if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "STEPS", "KERNELS")}
+        environment["VMS"] = "1"  # each step has one VM at a time
+        if self.kernel:
+            environment["KERNEL"] = self.kernel
+        self.start_time = time.monotonic()
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                ["make", "--no-print-directory", self.step], cwd=ROOT, env=environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+
+    def done(self):
+        """Has it ended? Then it is counted, and what it printed is shown."""
+        if self.process.poll() is None:
+            return False
+        self.seconds = time.monotonic() - self.start_time
+        text = self.log.read_text(errors="replace")
+        self.passed, self.failed = count(text)
+        print(f"\n=== {self.title}, {self.seconds:.0f} s")
+        print(text, end="" if text.endswith("\n") else "\n")
+        if self.process.returncode and not self.failed:
+            print(f"{self.title}: failed, with status {self.process.returncode}")
+            self.failed = 1
+        elif not self.passed and not self.failed:
+            print(f"{self.title}: counted no test, which is a failure")
+            self.failed = 1
+        sys.stdout.flush()
+        return True
+
+
+def run(jobs, at_once):
+    """Runs all jobs, in this order, some at a time."""
+    waiting, running = list(jobs), []
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                running.append(waiting.pop(0))
+                running[-1].start()
+            time.sleep(0.1)
+            running = [job for job in running if not job.done()]
+    finally:
+        for job in running:
+            job.process.terminate()  # make ends its children, boot.py its VM
+        for job in running:
+            job.process.wait()
+
+
+def table(jobs, seconds):
+    """Prints a row for each job, and the totals; returns the failures."""
+    width = max(len(job.title) for job in jobs)
+    print(f"\n{'step':{width}} {'passed':>7} {'failed':>7} {'seconds':>8}")
+    for job in jobs:
+        print(f"{job.title:{width}} {job.passed:7} {job.failed:7} {job.seconds:8.0f}")
+    passed, failed = sum(job.passed for job in jobs), sum(job.failed for job in jobs)
+    print(f"all in {seconds / 60:.1f} minutes")
+    print(f"{passed} passed, {failed} failed")
+    return failed or not passed
 
 
 def main():
     """The command line."""
-    steps = sys.argv[1:] or STEPS
+    kernels = os.environ.get("KERNELS", os.environ.get("KERNEL", "6.1 6.12")).split()
+    at_once = min(int(os.environ.get("JOBS", "2")), os.cpu_count() or 1)
+    jobs = [Job(step, kernel) for step in sys.argv[1:] or STEPS
+            for kernel in (kernels if STEPS.get(step, True) else [None])]
     LOGS.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    rows = []
-    for step in steps:
-        start = time.monotonic()
-        rows.append((step, *run(step), time.monotonic() - start))
-    print(f"\n{'step':12} {'passed':>7} {'failed':>7} {'seconds':>8}")
-    for step, passed, failed, seconds in rows:
-        print(f"{step:12} {passed:7} {failed:7} {seconds:8.0f}")
-    passed, failed = sum(row[1] for row in rows), sum(row[2] for row in rows)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    start = time.monotonic()
+    run(jobs, at_once)
+    return 1 if table(jobs, time.monotonic() - start) else 0
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from cpio import Archive
 HERE = Path(__file__).resolve().parent
 
 # What the VM uses: its ports and swap disk, compressed swap, a file system on a disk in
-# memory, and stock KVM, which is the oracle of the tests.  A module that is built in or
-# absent is no error here.
+# memory, the file with a CPU's MSRs, and stock KVM, which is the oracle of the tests.  A
+# module that is built in or absent is no error here.
 MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "zram", "lzo", "lzo_rle",
-           "brd", "ext4", "crc32c_generic", "kvm", "kvm_amd")
+           "brd", "ext4", "crc32c_generic", "msr", "kvm", "kvm_amd")
 
 BUSYBOX = "/bin/busybox"
 

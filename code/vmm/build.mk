@@ -36,7 +36,7 @@ test-transcripts: module$(LAST) programs $(STAMP)/vm ## guest programs: the same
 test-swap: module$(LAST) programs $(STAMP)/vm ## guests that the host swaps, in every mode, and torture
 	@tests/guest/swap_test.py
 
-soak: module$(LAST) programs $(STAMP)/vm ## torture, ten times in a row (SOAK=N: N times)
-	@SOAK=$${SOAK:-10} tests/guest/swap_test.py Torture
+soak: module$(LAST) programs $(STAMP)/vm ## everything at once, MINUTES=30 of each sound protocol (PROTOCOLS=, THREAD=multi)
+	@MINUTES='$(MINUTES)' PROTOCOLS='$(PROTOCOLS)' tests/guest/soak.py
 
 .PHONY: test-transcripts test-swap soak

@@ -61,6 +61,19 @@ static void *vcpu_main(void *arg)
 	return NULL;
 }
 
+/* Torture has taken the slot of scratch memory away for a moment: nobody is at home. */
+static bool no_slot(struct vmm_vcpu *vcpu, uint64_t gpa, bool write, void *data, int len)
+{
+	const struct job_config *config = &the_job->config;
+
+	(void)vcpu;
+	if (gpa < config->memory || gpa - config->memory >= config->scratch)
+		return false;
+	if (!write)
+		memset(data, 0xff, len);
+	return true;
+}
+
 static struct vmm *make_vm(struct job *job)
 {
 	const struct job_config *config = &job->config;
@@ -86,6 +99,7 @@ static struct vmm *make_vm(struct job *job)
 
 		vcpu->on_text = on_text;
 		vcpu->retry_efault = config->torture;
+		vcpu->on_mmio = config->torture ? no_slot : NULL;
 		vmm_set_mode(vcpu, config->mode, ABI_CODE);
 	}
 	return vm;
@@ -120,7 +134,7 @@ int job_work(struct job *job, const char *cgroup)
 	running = vm->nr_vcpus;
 	job_set_phase(job, JOB_RUNNING);
 	if (job->config.torture)
-		torture_start(job, vm);
+		torture_start(job, vm, cgroup);
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		errno = pthread_create(&vm->vcpus[i]->thread, NULL, vcpu_main, vm->vcpus[i]);
 		if (errno)

@@ -14,11 +14,12 @@
 #define JOB_LINES	32
 #define JOB_LINE	160
 
-/* What torture.c does; TORTURE_NAMES in torture.c says each for people. */
+/* What torture.c does; names[] there says each for people. */
 enum torture_op {
 	TORTURE_PAGEOUT, TORTURE_COLD, TORTURE_DONTNEED, TORTURE_FREE, TORTURE_REPLACE,
-	TORTURE_FORK, TORTURE_MPROTECT, TORTURE_KSM, TORTURE_THP, TORTURE_COLLAPSE,
-	TORTURE_OPS
+	TORTURE_FORK, TORTURE_MPROTECT, TORTURE_MREMAP, TORTURE_KSM, TORTURE_THP,
+	TORTURE_COLLAPSE, TORTURE_COMPACT, TORTURE_RECLAIM, TORTURE_SLOT, TORTURE_SCRATCH,
+	TORTURE_LOG, TORTURE_OPS
 };
 
 /** struct job_config - what to do; constant once the worker runs. */
@@ -32,6 +33,7 @@ struct job_config {
 	long long limit;	/* bytes, memory.max; 0: no cgroup */
 	unsigned int passes, words, seed;
 	bool torture;
+	unsigned int without;	/* bits 1 << enum torture_op that torture leaves out */
 	bool spoil;		/* change words behind the guest's back: the run must fail */
 	unsigned int timeout;	/* seconds */
 	long long min_in;	/* pages that must be swapped in */
@@ -82,11 +84,16 @@ int job_work(struct job *job, const char *cgroup);
 /** job_watch() - be the watcher of worker @pid; returns the program's exit status. */
 int job_watch(struct job *job, int pid, const char *cgroup);
 
-/** torture_start() - a thread that does enum torture_op to the guest's memory. */
-void torture_start(struct job *job, struct vmm *vm);
+/**
+ * torture_start() - a thread that does enum torture_op to the guest's memory.
+ * @cgroup: the folder of the process' cgroup, or NULL
+ */
+void torture_start(struct job *job, struct vmm *vm, const char *cgroup);
 /** torture_stop() - end it and undo what still holds. */
 void torture_stop(void);
 /** torture_name() - of an enum torture_op. */
 const char *torture_name(int op);
+/** torture_ops() - the bits 1 << enum torture_op of a list "fork,thp"; vmm_die() if wrong. */
+unsigned int torture_ops(const char *list);
 
 #endif

@@ -31,6 +31,7 @@ static const char usage[] =
 	"  --seed N        of the order of pages, and of --torture (default: the time)\n"
 	"  --min-in N      pages that must be swapped in (default 20000)\n"
 	"  --torture       a thread does all that a host may do to the guest's memory\n"
+	"  --without LIST  what torture leaves out, such as mremap,fork\n"
 	"  --spoil         change words behind the guest's back: the run must fail\n"
 	"  --timeout S     seconds (default 600)\n"
 	"  --plain         lines, also on a terminal\n"
@@ -43,6 +44,7 @@ static void parse(struct job_config *config, int argc, char **argv)
 		{ "vcpus", 1, 0, 'v' }, { "memory", 1, 0, 'M' }, { "limit", 1, 0, 'l' },
 		{ "passes", 1, 0, 'p' }, { "words", 1, 0, 'w' }, { "seed", 1, 0, 's' },
 		{ "min-in", 1, 0, 'i' }, { "torture", 0, 0, 'T' }, { "timeout", 1, 0, 't' },
+		{ "without", 1, 0, 'W' },
 		{ "spoil", 0, 0, 'S' },
 		{ "plain", 0, 0, 'P' }, { "ascii", 0, 0, 'a' }, { "help", 0, 0, 'h' }, { 0 }
 	};
@@ -85,6 +87,9 @@ static void parse(struct job_config *config, int argc, char **argv)
 			break;
 		case 'T':
 			config->torture = true;
+			break;
+		case 'W':
+			config->without = torture_ops(optarg);
 			break;
 		case 'S':
 			config->spoil = true;

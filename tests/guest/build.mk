@@ -17,8 +17,8 @@ $(GT_PROGRAM): $(GT_PARTS:%=$(GT_OUT)/%.o) $(LIBVMM)
 
 -include $(wildcard $(GT_OUT)/*.d)
 
-test-guest: module4 module5 programs $(STAMP)/vm $(STAMP)/test ## the KVM API on stock KVM and on kvmswap: GUEST_TESTS=, if not all
-	@$(MAKE) --no-print-directory -s $(GT_PROGRAM)
+test-guest: module4 module$(LAST) programs $(STAMP)/vm $(STAMP)/test ## the KVM API on stock KVM and on kvmswap: GUEST_TESTS=, if not all
+	@flock $(BUILD)/lock $(MAKE) --no-print-directory -s $(GT_PROGRAM)
 	@tests/guest/guest_test.py $(GUEST_TESTS)
 
 .PHONY: test-guest

@@ -93,6 +93,7 @@ static void exactly_the_written(void **state)
 static void across_swap(void **state)
 {
 	struct vmm_vcpu *vcpu;
+	uint64_t bits[2];
 	char *hva;
 
 	(void)state;
@@ -101,7 +102,11 @@ static void across_swap(void **state)
 	assert_log(vcpu->vm, ~0ull, ~0ull);
 	assert_int_equal(madvise(hva, PAGES * PAGE, MADV_PAGEOUT), 0);
 	assert_int_equal(RUN(vcpu, read_all), VMM_HLT);
-	assert_log(vcpu->vm, 0, 0);
+	/* stock KVM maps for writing what the host would let be written, and logs it at once */
+	if (stock)
+		get_log(vcpu->vm, bits);
+	else
+		assert_log(vcpu->vm, 0, 0);
 	write_pages(vcpu, 0xf0f0, 0);
 	assert_int_equal(madvise(hva, PAGES * PAGE, MADV_PAGEOUT), 0);
 	assert_log(vcpu->vm, 0xf0f0, 0);

@@ -263,11 +263,20 @@ static void assert_refused(int error, const char *text)
 	assert_int_not_equal(access(KVMSWAP_DEBUGFS, F_OK), 0);
 }
 
+/* 6.12's stock KVM has SVM on as long as it is loaded, unless it was told otherwise. */
+static bool keeps_svm(void)
+{
+	char text[8] = "";
+
+	proc_read("/sys/module/kvm/parameters/enable_virt_at_load", text, sizeof(text));
+	return text[0] == 'Y';
+}
+
 /* Stock KVM is loaded and has a VM: it has switched SVM on. */
 static void in_use(void **state)
 {
 	struct vmm *vm = vmm_create("/dev/kvm"), *other;
-	int vcpu_fd;
+	int vcpu_fd, error;
 
 	(void)state;
 	assert_refused(EBUSY, "in use by another hypervisor");
@@ -276,10 +285,15 @@ static void in_use(void **state)
 	assert_true(vcpu_fd >= 0);
 	close(vcpu_fd);
 	vmm_destroy(vm);
+	if (keeps_svm()) {
+		assert_refused(EBUSY, "in use by another hypervisor");
+		return;
+	}
 	/* it has let go of SVM with its last VM: now it is stock KVM that is refused */
 	assert_int_equal(load_module(), 0);
 	other = vmm_create("/dev/kvmswap");
-	assert_int_equal(fails(open("/dev/kvm", O_RDWR | O_CLOEXEC), KVM_CREATE_VM, 0l), EBUSY);
+	error = fails(open("/dev/kvm", O_RDWR | O_CLOEXEC), KVM_CREATE_VM, 0l);
+	assert_true(error == EBUSY || error == EIO);	/* 6.1 says the one, 6.12 the other */
 	vmm_destroy(other);
 	assert_int_equal(unload_module(), 0);
 }
@@ -308,5 +322,5 @@ static const struct CMUnitTest refuse_tests[] = {
 	cmocka_unit_test(disabled),
 };
 
-GROUP(load, load_tests, .by_name_only = true, .timeout = 100);
+GROUP(load, load_tests, .by_name_only = true, .timeout = 300);
 GROUP(refuse, refuse_tests, .by_name_only = true);

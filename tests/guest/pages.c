@@ -43,7 +43,7 @@ static void ksm(void **state)
 		assert_sees(&s, round * 0x01010101);
 		assert_int_equal(madvise(s.hva, SIZE, MADV_MERGEABLE), 0);
 		assert_int_equal(proc_write("/sys/kernel/mm/ksm/run", "1"), 0);
-		if (!wait_until(pages_shared, NULL, 20))
+		if (!wait_until(pages_shared, NULL, 60))
 			fail_msg("nothing was merged: %lld pages shared",
 				 number_in("/sys/kernel/mm/ksm/pages_sharing"));
 		assert_sees(&s, round * 0x01010101);
@@ -85,8 +85,8 @@ static void thp(void **state)
 		memset(s.hva, i, SIZE);
 		*s.word = i;
 		assert_sees(&s, i);
-		if (!wait_until(made_huge, s.hva, 20))
-			fail_msg("no huge page in 20 s");
+		if (!wait_until(made_huge, s.hva, 60))
+			fail_msg("no huge page in 60 s");
 		assert_sees(&s, i);
 		*s.word = 100 + i;
 		assert_sees(&s, 100 + i);

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "test.h"
@@ -154,7 +155,7 @@ static struct vmm_vcpu *race(const struct way *way)
 	vcpu = prepare(way, &hva, &fd);
 	dbgfs_pause_arm("fault_window");
 	vmm_start(vcpu);
-	if (dbgfs_pause_wait("fault_window", 5000))
+	if (dbgfs_pause_wait("fault_window", 30000))
 		fail_msg("%s: no fault came to its window", way->name);
 	way->take(hva, fd);
 	dbgfs_pause_release("fault_window");
@@ -220,8 +221,13 @@ static void the_spte_is_stale(void **state)
  */
 CODE(64, look, "1: mov 0x400000, %eax; mov %eax, 0x200000; lock incl 0x200004; jmp 1b");
 
+static atomic_bool go;
+
+/* It waits, since to make a thread may call the host's door too. */
 static void *dontneed_thread(void *hva)
 {
+	while (!go)
+		usleep(500);
 	take_dontneed(hva, -1);
 	return NULL;
 }
@@ -244,9 +250,11 @@ static void the_invalidation_waits(void **state)
 		for (before = seen[1]; seen[1] - before < 3;)
 			usleep(500);
 		assert_int_equal(seen[0], OLD + i);
-		dbgfs_pause_arm("invalidate");
+		go = false;
 		pthread_create(&thread, NULL, dontneed_thread, hva);
-		assert_int_equal(dbgfs_pause_wait("invalidate", 5000), 0);
+		dbgfs_pause_arm("invalidate");
+		go = true;
+		assert_int_equal(dbgfs_pause_wait("invalidate", 30000), 0);
 		for (before = seen[1]; seen[1] - before < 3;)
 			usleep(500);
 		assert_int_equal(seen[0], OLD + i);

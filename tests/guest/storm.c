@@ -116,7 +116,7 @@ static void a_signal_ends_it(void **state)
 		run_for(vcpu, 0.1);
 		printf("%s: %s after %.3f s\n", storms[i].name, vmm_stop_name(vcpu->stop),
 		       now() - start);
-		assert_true(now() - start < 3);
+		assert_true(now() - start < 20);
 		if (vcpu->stop != VMM_KICKED)
 			fail_msg("%s is no storm: %s", storms[i].name, outcome(vcpu));
 		end_vm(vcpu->vm);
@@ -147,7 +147,7 @@ static void kill_ends_it(void **state)
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		assert_true(WIFSIGNALED(status));
-		if (now() - start > 3)
+		if (now() - start > 20)
 			fail_msg("%s: %.1f s to die", storms[i].name, now() - start);
 	}
 }

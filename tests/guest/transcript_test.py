@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
 """Every guest program behaves on kvmswap as on stock KVM, byte for byte.
 
@@ -7,12 +7,15 @@ kvmswap; guest-run's transcript has each vCPU's text, how it stopped, and its la
 registers. The two must be equal, and each guest must have found nothing wrong itself.
 """
 
+import os
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+KERNEL = os.environ.get("KERNEL", "6.1")
+LAST = os.environ.get("LAST", "8")
 
 # name: guest-run's arguments; guests are in /kvmswap/guests.
 CASES = {
@@ -70,8 +73,8 @@ class Transcripts(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
         boot = subprocess.run(
-            [ROOT / "code/boot/boot.py", "--name", "transcripts", "--chapter", "5",
-             "--silence", "150", "--timeout", "900", "--pull", f"result:{cls.folder}", "--",
+            [ROOT / "code/boot/boot.py", "--name", f"transcripts-{KERNEL}",
+             "--chapter", LAST, "--silence", "300", "--timeout", "1800", "--pull", f"result:{cls.folder}", "--",
              SCRIPT % cases],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False)
