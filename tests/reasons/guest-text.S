@@ -83,11 +83,13 @@ guest_text_look:
 	incq	(%r12)
 	jmp	guest_text_look
 
-/* Round and round: the word that the host gives is stored at rdi. */
+/* Round and round: the word that the host gives is stored at rdi, unless it is 0. */
 guest_text_store:
 	mov	24(%r12), %rax
+	test	%rax, %rax
+	jz	1f
 	mov	%rax, (%rdi)
-	incq	(%r12)
+1:	incq	(%r12)
 	jmp	guest_text_store
 guest_text_end:
 	.section .note.GNU-stack, "", @progbits

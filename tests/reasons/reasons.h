@@ -105,7 +105,7 @@ enum touch {
 	TOUCH,		/* write the round's number, having read the last round's */
 	TOUCH_LOST,	/* ... but what is read may be anything */
 	LOOK,		/* read */
-	STORE,		/* write toucher->word to one page */
+	STORE,		/* write toucher->word, unless it is 0, to one page */
 };
 
 /** guest_create() - a VM with two vCPUs, and [@hva, @hva + SIZE) as its slot. */
