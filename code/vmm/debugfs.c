@@ -75,14 +75,6 @@ bool dbgfs_audit(const struct vmm *vm, struct dbgfs_audit *audit)
 	return true;
 }
 
-int dbgfs_clear_young(const struct vmm *vm)
-{
-	char path[256];
-
-	dbgfs_path(vm, "clear_young", path, sizeof(path));
-	return proc_write(path, "1");
-}
-
 static void pause_write(const char *name, const char *text)
 {
 	char path[256];

@@ -296,9 +296,6 @@ struct dbgfs_audit {
 /** dbgfs_audit() - run the audit; false if the VM has none. */
 bool dbgfs_audit(const struct vmm *vm, struct dbgfs_audit *audit);
 
-/** dbgfs_clear_young() - clear the accessed bits of all sptes; 0 or a negative errno. */
-int dbgfs_clear_young(const struct vmm *vm);
-
 /* Pause points: a thread that comes to an armed one spins there until its release. */
 void dbgfs_pause_arm(const char *name);
 /** dbgfs_pause_wait() - wait until a thread is held there; 0, or -ETIMEDOUT. */

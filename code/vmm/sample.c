@@ -161,7 +161,6 @@ bool sample_take(struct sample *sample, const struct job *job, int pid, const ch
 		return false;
 	read_sptes(sample, job, &view);
 	read_stats(sample, &view);
-	dbgfs_clear_young(&view);	/* stock KVM has none */
 	memset(sample->counts, 0, sizeof(sample->counts));
 	for (page = 0; page < sample->npages; page++)
 		sample->counts[sample->states[page]]++;

@@ -36,7 +36,7 @@ struct sample {
  * sample_take() - look once.
  * @sample: zeroed before the first time, then reused
  *
- * Clears the accessed bits after looking; a page is young for SAMPLE_YOUNG seconds
+ * The host's ageing clears accessed bits; a page is young for SAMPLE_YOUNG seconds
  * after it was last seen with its bit set.
  * Return: false if the worker is gone.
  */

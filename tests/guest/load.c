@@ -17,7 +17,7 @@
 /* Growth over ROUNDS that is noise; a leak of one a round is twice as much. */
 #define NOISE 50
 
-static int load_module(void)
+static int load_module_with(const char *parameters)
 {
 	const char *path = getenv("MODULE");
 	int fd = open(path ? path : "/kvmswap/kvmswap.ko", O_RDONLY | O_CLOEXEC);
@@ -25,9 +25,14 @@ static int load_module(void)
 
 	if (fd < 0)
 		vmm_die("open the module %s", path);
-	error = syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
+	error = syscall(SYS_finit_module, fd, parameters, 0) ? errno : 0;
 	close(fd);
 	return error;
+}
+
+static int load_module(void)
+{
+	return load_module_with("");
 }
 
 static int unload_module(void)
@@ -249,18 +254,23 @@ static bool log_says(int kmsg, const char *text)
 	return found;
 }
 
-static void assert_refused(int error, const char *text)
+static void assert_refused_with(const char *parameters, int error, const char *text)
 {
 	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	lseek(kmsg, 0, SEEK_END);
-	assert_int_equal(load_module(), error);
+	assert_int_equal(load_module_with(parameters), error);
 	if (!log_says(kmsg, text))
 		fail_msg("the kernel's log does not say \"%s\"", text);
 	close(kmsg);
 	assert_int_not_equal(access("/dev/kvmswap", F_OK), 0);
 	assert_int_not_equal(access("/sys/module/kvmswap", F_OK), 0);
 	assert_int_not_equal(access(KVMSWAP_DEBUGFS, F_OK), 0);
+}
+
+static void assert_refused(int error, const char *text)
+{
+	assert_refused_with("", error, text);
 }
 
 /* 6.12's stock KVM has SVM on as long as it is loaded, unless it was told otherwise. */
@@ -311,7 +321,17 @@ static void disabled(void **state)
 	assert_refused(EOPNOTSUPP, "disabled by the firmware");
 }
 
+/* There is no such protocol: the message says which there are. */
+static void protocol_unknown(void **state)
+{
+	(void)state;
+	assert_refused_with("protocol=seqcount", EINVAL,
+			    "protocol=seqcount: there is seqlock, range and interval");
+	assert_refused_with("protocol=", EINVAL, "there is seqlock, range and interval");
+}
+
 static const struct CMUnitTest load_tests[] = {
+	cmocka_unit_test(protocol_unknown),
 	cmocka_unit_test(a_hundred_times),
 	cmocka_unit_test(a_leak_would_show),
 };

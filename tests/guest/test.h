@@ -52,6 +52,8 @@ extern const struct group state_group;
 extern const struct group io_group;
 extern const struct group mmio_group;
 extern const struct group slots_group;
+extern const struct group change_group;
+extern const struct group legacy_group;
 extern const struct group paging_group;
 extern const struct group process_group;
 extern const struct group insn_group;
@@ -60,6 +62,7 @@ extern const struct group host_group;
 extern const struct group debugfs_group;
 extern const struct group load_group;
 extern const struct group race_group;
+extern const struct group range_group;
 extern const struct group stale_group;
 extern const struct group refuse_group;
 extern const struct group nonsense_group;
@@ -78,6 +81,8 @@ extern bool stock;
 /** observe() - a line that must be the same on both devices. */
 void observe(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** leave_out() - end the test here, which counts neither as good nor as bad, and say why. */
+void leave_out(const char *why);
 /** not_on_stock() - end the test here on stock KVM, which is to blame, and say why. */
 void not_on_stock(const char *why);
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * held.c - the host is held in the middle of something, and vCPUs read meanwhile. The
+ * contracts are in held.h.
+ */
+#define _GNU_SOURCE
+#include "held.h"
+
+#define ASK_CODE	(ABI_CODE + PAGE)
+
+bool is_protocol(const char *name)
+{
+	char loaded[32] = "";
+
+	assert_true(proc_read("/sys/module/kvmswap/parameters/protocol", loaded,
+			      sizeof(loaded)) > 0);
+	loaded[strcspn(loaded, "\n")] = 0;
+	return !strcmp(loaded, name);
+}
+
+char *held_memory(size_t size)
+{
+	char *hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(hva, MAP_FAILED);
+	madvise(hva, size, MADV_NOHUGEPAGE);
+	return hva;
+}
+
+/* ---- the host, on a thread of its own ---- */
+
+static void *act_thread(void *arg)
+{
+	struct act *act = arg;
+
+	sem_wait(&act->go);
+	if (act->point)
+		dbgfs_pause_arm(act->point);
+	act->what();
+	act->done = true;
+	return NULL;
+}
+
+void prepare_act(struct act *act)
+{
+	sem_init(&act->go, 0, 0);
+	assert_int_equal(pthread_create(&act->thread, NULL, act_thread, act), 0);
+}
+
+bool is_done(void *act)
+{
+	return ((struct act *)act)->done;
+}
+
+bool is_held(const struct act *act)
+{
+	return !dbgfs_pause_wait(act->point, 0);
+}
+
+void start_act(struct act *act)
+{
+	sem_post(&act->go);
+}
+
+void hold_act(struct act *act)
+{
+	start_act(act);
+	assert_int_equal(dbgfs_pause_wait(act->point, 5000), 0);
+}
+
+void end_act(struct act *act)
+{
+	if (act->point)
+		dbgfs_pause_release(act->point);
+	pthread_join(act->thread, NULL);
+}
+
+/* ---- vCPUs that wait in the guest, read when they are told, and tell ---- */
+
+/* r8: [0] what was read, [1] that it was, [2] go */
+CODE(64, ask,
+	"movl $0, (%r8); 1: pause; cmpl $0, 8(%r8); je 1b\n"
+	"mov (%rdi), %eax; mov %eax, (%r8); movl $1, 4(%r8); hlt");
+CODE(64, write_all, "1: mov %edx, (%rdi); add $0x1000, %rdi; dec %rsi; jnz 1b; hlt");
+CODE(64, write_and_count,
+	"1: mov %edx, (%rdi); add $0x1000, %rdi; dec %rsi; jnz 1b; 2: incl (%r8); jmp 2b");
+
+volatile uint32_t *tell(struct vmm *vm, int n)
+{
+	return vmm_hva(vm, ABI_FREE + n * PAGE, 12);
+}
+
+static void set_regs(struct vmm *vm, int n, uint64_t rip, uint64_t gpa, uint64_t pages)
+{
+	struct kvm_regs regs = {
+		.rip = rip, .rflags = 2, .rdi = gpa, .rsi = pages, .rdx = OLD,
+		.r8 = ABI_FREE + n * PAGE,
+	};
+
+	vmm_set_regs(vm->vcpus[n], &regs);
+}
+
+struct vmm *held_vm(int vcpus)
+{
+	struct vmm *vm = new_vm(4);
+	int n;
+
+	for (n = 0; n < vcpus; n++)
+		vmm_set_mode(vmm_add_vcpu(vm), VMM_LONG_1G, ASK_CODE);
+	memcpy(vmm_hva(vm, ASK_CODE, PAGE), code_ask, CODE_SIZE(ask));
+	return vm;
+}
+
+void guest_fills(struct vmm *vm, uint64_t gpa, int pages)
+{
+	set_regs(vm, 0, ABI_CODE, gpa, pages);
+	assert_int_equal(RUN(vm->vcpus[0], write_all), VMM_HLT);
+}
+
+void prepare_ask(struct vmm *vm, int n, uint64_t gpa)
+{
+	volatile uint32_t *told = tell(vm, n);
+	double end = now() + 10;
+
+	told[0] = 1;
+	told[1] = told[2] = 0;
+	set_regs(vm, n, ASK_CODE, gpa, 0);
+	vmm_start(vm->vcpus[n]);
+	while (told[0] && now() < end)
+		usleep(1000);
+	assert_int_equal(told[0], 0);
+}
+
+bool has_told(void *told)
+{
+	return ((volatile uint32_t *)told)[1];
+}
+
+bool ask(struct vmm *vm, int n, double seconds)
+{
+	tell(vm, n)[2] = 1;
+	return wait_until(has_told, (void *)tell(vm, n), seconds);
+}
+
+uint32_t end_ask(struct vmm *vm, int n)
+{
+	assert_int_equal(vmm_join(vm->vcpus[n]), VMM_HLT);
+	return tell(vm, n)[0];
+}
+
+void fill_and_count(struct vmm *vm, uint64_t gpa, int pages)
+{
+	int n;
+
+	memcpy(vmm_hva(vm, ASK_CODE, PAGE), code_write_and_count, CODE_SIZE(write_and_count));
+	for (n = 0; n < 2; n++) {
+		tell(vm, n)[0] = 0;
+		set_regs(vm, n, ASK_CODE, gpa + n * (pages / 2) * PAGE, pages / 2);
+		vmm_start(vm->vcpus[n]);
+	}
+	for (n = 0; n < 2; n++)
+		while (tell(vm, n)[0] < 1000)
+			usleep(1000);
+}
