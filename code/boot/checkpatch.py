@@ -40,7 +40,7 @@ IGNORED = (
         "TRAILING_SEMICOLON", "VOLATILE", "MEMORY_BARRIER", "UNCOMMENTED_DEFINITION",
         "IS_ENABLED_CONFIG", "MACRO_WITH_FLOW_CONTROL", "CAMELCASE",
     )),
-    (r"(code/guests|tests/guest|chapters)/", (
+    (r"(code/guests|tests/guest|tests/reasons|chapters)/", (
         "VOLATILE",             # that memory is really touched is the point of it
         "AVOID_EXTERNS",        # symbols that only the linker script or assembly defines
     )),

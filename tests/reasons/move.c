@@ -104,8 +104,8 @@ static void compaction(void)
 	}
 	guest_end(g, moved);
 	migrated = vmstat("pgmigrate_success") - migrated;
-	effect(moved >= QUARTER && migrated >= moved, "%d of %d pages are elsewhere, "
-	       "%lld migrated in all", moved, PAGES, migrated);
+	effect(moved >= QUARTER && migrated >= moved,
+	       "%d of %d pages are elsewhere, %lld migrated in all", moved, PAGES, migrated);
 	finish(g);
 }
 

@@ -232,7 +232,7 @@ static void mremap_held(void)
 	waitpid(other, NULL, 0);
 	leave_cgroup(other);
 
-	effect(talk->reclaimed && talk->caught, "the page was %sreclaimed %s and %s another process",
+	effect(talk->reclaimed && talk->caught, "page %sreclaimed %s, and %s another process",
 	       talk->reclaimed ? "" : "not ",
 	       early ? "while the callback was held" : "after the callback",
 	       talk->caught ? "given to" : "not seen in");
@@ -240,7 +240,7 @@ static void mremap_held(void)
 		fail("mremap was %sheld where its entries have moved", early ? "" : "not ");
 	result->checked++;
 	result->wrong += talk->seen == NEW;
-	effect(!talk->seen || talk->seen == NEW, "the guest's next word is %s that process' memory",
+	effect(!talk->seen || talk->seen == NEW, "the guest's next word is %s its memory",
 	       talk->seen ? "in" : "not in");
 	if (unsound) {
 		if (talk->seen != NEW)
