@@ -43,17 +43,17 @@ static void show_slot(struct seq_file *m, const struct memslot *slot)
 		   slot->userspace_addr);
 }
 
+/* Under mmu_lock, as a slot that is being changed is shown too: its change may take long. */
 static int slots_show(struct seq_file *m, void *unused)
 {
 	struct vm *vm = m->private;
 	struct memslot *slot;
 	int i;
 
-	if (down_read_killable(&vm->slots_lock))
-		return -EINTR;
+	spin_lock(&vm->mmu_lock);
 	for_each_slot(i, slot, vm)
 		show_slot(m, slot);
-	up_read(&vm->slots_lock);
+	spin_unlock(&vm->mmu_lock);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(slots);

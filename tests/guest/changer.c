@@ -14,6 +14,9 @@ static void *changer_thread(void *arg)
 		usleep(1000);
 	changer->error = changer->what(changer->arg);
 	__atomic_store_n(&changer->done, true, __ATOMIC_RELEASE);
+	/* a thread that ends gives its stack back, and may so wait for who is held */
+	while (!__atomic_load_n(&changer->leave, __ATOMIC_ACQUIRE))
+		usleep(1000);
 	return NULL;
 }
 
@@ -40,6 +43,7 @@ bool changer_is_done(struct changer *changer, int ms)
 
 int changer_end(struct changer *changer)
 {
+	__atomic_store_n(&changer->leave, true, __ATOMIC_RELEASE);
 	pthread_join(changer->thread, NULL);
 	return changer->error;
 }

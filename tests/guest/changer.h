@@ -18,7 +18,7 @@ struct changer {
 	void *arg;
 	int error;		/* what it returned */
 	pthread_t thread;
-	bool go, done;		/* atomic */
+	bool go, done, leave;	/* atomic */
 };
 
 /**

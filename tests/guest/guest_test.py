@@ -36,7 +36,7 @@ PROGRAM = ROOT / "build/tests/guest-test"
 
 # The groups of tests that every protocol has to pass, and the protocols that are not the
 # module's own choice.
-BY_PROTOCOL = "race range host pages process kill leave"
+BY_PROTOCOL = "race range change legacy host pages process kill leave"
 PROTOCOLS = ("seqlock", "interval")
 
 # What a guest or a monitor may see otherwise than on stock KVM: a pattern of stock's line
