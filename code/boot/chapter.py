@@ -10,7 +10,10 @@ again.  The output is compared with the chapter's file `expected`: each line of 
 Python regular expression that has to match a whole line of the output, in this order;
 a line of three dots stands for any number of lines.  Empty lines count.
 
-The chapter's file `boot.args`, if there is one, holds more arguments for boot.py.
+The chapter's file `boot.args`, if there is one, holds more arguments for boot.py; $KERNEL
+in it is the kernel's name.  A file `demo.icount` is a second demo, in a boot of its own
+where instructions are counted in the place of time (boot.py --icount); what it prints is
+the end of the output.
 """
 
 import os
@@ -32,7 +35,7 @@ for turn in first second; do
 	rmmod kvmswap && [ ! -d /sys/module/kvmswap ] || exit 122
 done
 cd /kvmswap/chapter || exit
-./demo
+./{demo}
 status=$?
 if [ -d /sys/module/kvmswap ]; then
 	rmmod kvmswap || exit 122
@@ -99,16 +102,28 @@ def compare(expected, lines):
     return cost[0][0] == 0, out
 
 
+def boot(number, chapter, name, demo, arguments):
+    """Boots the chapter and runs one of its demos; returns boot.py's status."""
+    return subprocess.run(
+        [ROOT / "code/boot/boot.py", "--name", name, "--chapter", str(number),
+         "--file", f"{chapter.resolve()}:/kvmswap/chapter", "--swap", "256", "--timeout", "240",
+         *arguments, "--", SCRIPT.replace("{demo}", demo)], cwd=ROOT, check=False).returncode
+
+
 def run(number, chapter):
     """Boots the chapter; returns boot.py's status and the output's lines."""
     name = f"chapter{number}-{KERNEL}"
     extra = chapter / "boot.args"
-    arguments = shlex.split(extra.read_text(), comments=True) if extra.exists() else []
-    status = subprocess.run(
-        [ROOT / "code/boot/boot.py", "--name", name, "--chapter", str(number),
-         "--file", f"{chapter}:/kvmswap/chapter", "--swap", "256", "--timeout", "240",
-         *arguments, "--", SCRIPT], check=False).returncode
-    text = (BUILD / "log" / f"{name}.out").read_text(errors="replace")
+    arguments = shlex.split(extra.read_text().replace("$KERNEL", KERNEL), comments=True) \
+        if extra.exists() else []
+    out = BUILD / "log" / f"{name}.out"
+    status = boot(number, chapter, name, "demo", arguments)
+    if not status and (chapter / "demo.icount").exists():
+        second = f"{name}-icount"
+        status = boot(number, chapter, second, "demo.icount", ["--icount", *arguments])
+        with open(out, "ab") as file:
+            file.write((BUILD / "log" / f"{second}.out").read_bytes())
+    text = out.read_text(errors="replace")
     return status, [line.rstrip() for line in text.splitlines()]
 
 

@@ -30,6 +30,7 @@ endef
 
 $(eval $(call guest,words32,32,start words text,))
 $(eval $(call guest,words64,64,start words text,))
+$(eval $(call guest,churn64,64,start churn text,))
 
 PAGING := start trap cpu text tables paging paging-access paging-change paging-shape
 $(eval $(call guest,paging32,32,$(PAGING),-DLEVELS=2))
