@@ -26,7 +26,7 @@ static const struct {
 	[PAUSE_FAULT_WINDOW]	= { "fault_window", true },
 	[PAUSE_INVALIDATE]	= { "invalidate", false },
 	[PAUSE_INVALIDATE_ENTRY] = { "invalidate_entry", false },
-	[PAUSE_BETWEEN]		= { "between", false },
+	[PAUSE_BETWEEN]		= { "between", true },
 	[PAUSE_SLOT_MAPPING]	= { "slot_mapping", true },
 };
 
