@@ -135,3 +135,13 @@ long long swapped_kib(void)
 {
 	return proc_value("/proc/self/status", "VmSwap");
 }
+
+bool is_protocol(const char *name)
+{
+	char loaded[32] = "";
+
+	if (proc_read("/sys/module/kvmswap/parameters/protocol", loaded, sizeof(loaded)) < 0)
+		return false;
+	loaded[strcspn(loaded, "\n")] = 0;
+	return !strcmp(loaded, name);
+}

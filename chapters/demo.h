@@ -45,6 +45,8 @@ int resident(const void *hva, int pages);
 uint64_t frame_of(const void *hva);
 /** swapped_kib() - KiB of this process that are swapped out: VmSwap. */
 long long swapped_kib(void);
+/** is_protocol() - was the module loaded with protocol=@name? Before chapter 8: no. */
+bool is_protocol(const char *name);
 
 /* ---- reclaim.c: the host wants pages back ---- */
 

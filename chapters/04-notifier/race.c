@@ -90,7 +90,12 @@ static void show_taken_back(struct vmm *vm, uint64_t frame_p)
 	check(host_word() == WORD_NEW && frame_of(hva) != frame_p, "another page is there");
 	check(invalidations > 0, "the host has told us");
 	check(!unmapped, "there was no spte yet to drop");
-	code("notifier.c invalidate_range() -> unmap_hva()");
+	if (is_protocol("range"))
+		code("range.c invalidate_range_start() -> notifier.c unmap_hva()");
+	else if (is_protocol("interval"))
+		code("interval.c interval_invalidate() -> notifier.c unmap_slot_hva()");
+	else
+		code("notifier.c invalidate_range() -> unmap_hva()");
 }
 
 /* The frame of the first stale spte that the audit names. */

@@ -123,7 +123,8 @@ void prepare_ask(struct vmm *vm, int n, uint64_t gpa)
 	double end = now() + 10;
 
 	told[0] = 1;
-	told[1] = told[2] = 0;
+	told[1] = 0;
+	told[2] = 0;
 	set_regs(vm, n, ASK_CODE, gpa, 0);
 	vmm_start(vm->vcpus[n]);
 	while (told[0] && now() < end)

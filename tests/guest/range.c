@@ -148,7 +148,8 @@ static void a_slot_between(void **state, void (*change)(void))
 	(void)state;
 	if (is_protocol("seqlock"))
 		leave_out("there is no between");
-	late_vm = vm = make_vm(1);
+	vm = make_vm(1);
+	late_vm = vm;
 	assert_int_equal(vmm_set_slot(vm, 1, 0, WORK_GPA, PAGES * PAGE, work), 0);
 	memset(work, 0x11, GONE * PAGE);
 	prepare_act(&act);
