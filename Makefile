@@ -48,7 +48,7 @@ else
 	@code/boot/python.sh && code/boot/setup.py $*
 endif
 
-setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs ## install every package that any goal needs
+setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb ## install every package that any goal needs
 
 doctor: ## check each tool and version, and name the fix
 	@if [ -x /usr/bin/python3 ]; then code/boot/doctor.py; else \
@@ -75,7 +75,7 @@ module: module$(CHAPTER) ## build the module as chapter CHAPTER=N has it (defaul
 
 # --- everything else comes from the parts -----------------------------------------
 
-PARTS := code/vmm code/guests code/host tests/host tests/guest tests/reasons docs chapters
+PARTS := code/vmm code/guests code/host tests/host tests/guest tests/reasons docs chapters labs
 -include $(PARTS:%=%/build.mk)
 
 # A part that is not there fails, rather than having nothing to do.

@@ -28,6 +28,7 @@ The console is kept in build/log/NAME.console, the output in build/log/NAME.out.
 """
 
 import argparse
+import contextlib
 import io
 import os
 import shlex
@@ -78,8 +79,10 @@ def parse(argv):
         help="seconds without a word that count as a hang (60; 0 is never)")
     add("--timeout", type=float, metavar="S", help="seconds in all (600; 0 is no limit)")
     add("--append", action="append", default=[], help="more of a kernel command line")
-    add("--gdb", type=int, nargs="?", const=1234, metavar="PORT",
-        help="listen for GDB on this port (1234) and wait for it; no watchdog")
+    add("--gdb", nargs="?", const="1234", metavar="PORT",
+        help="listen for GDB on this port (1234), or on a socket of this path, and wait "
+             "for it; no watchdog unless asked for")
+    add("--gdb-later", action="store_true", help="... and do not wait: GDB may come later")
     add("--qemu-arg", action="append", default=[], metavar="ARG",
         help="one more argument for QEMU (write --qemu-arg=-S)")
     add("command", nargs=argparse.REMAINDER)
@@ -168,10 +171,30 @@ def qemu(options, image, disk):
         out += ["-drive", f"if=none,id=swap,format=raw,cache=unsafe,file={disk}",
                 "-device", "virtio-blk-pci,drive=swap"]
     if options.gdb:
-        out += ["-gdb", f"tcp:localhost:{options.gdb}", "-S"]
-        say("gdb: waiting; in another terminal: "
-            f"gdb -ex 'target remote localhost:{options.gdb}'")
+        place = f"unix:{options.gdb}" if "/" in options.gdb else f"tcp:localhost:{options.gdb}"
+        out += ["-gdb", f"{place},server=on,wait=off"] + ["-S"] * (not options.gdb_later)
     return out + options.qemu_arg
+
+
+@contextlib.contextmanager
+def gdb_session(options):
+    """Leaves word for labs/gdb of which machine listens, as long as it does."""
+    if not options.gdb:
+        yield
+        return
+    name = options.gdb.rpartition("/")[2]
+    note = BUILD / "gdb" / name
+    note.parent.mkdir(exist_ok=True)
+    where = options.gdb if "/" in options.gdb else f"localhost:{options.gdb}"
+    chapter = "" if options.chapter is None else options.chapter
+    note.write_text(f"kernel={options.kernel}\nchapter={chapter}\ntarget={where}\n")
+    port = "" if name == "1234" else f" PORT={name}"
+    say(f"gdb: {'listening' if options.gdb_later else 'waiting'}; in another terminal: "
+        f"make gdb{port}")
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
 
 
 def unpack(data, options):
@@ -264,7 +287,8 @@ def command():
         raise Problem("--tty needs a terminal on stdin")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     prefix = f"boot.{os.getpid()}."
-    with tempfile.TemporaryDirectory(dir=scratch(), prefix=prefix) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix=prefix) as folder, \
+            gdb_session(options):
         return boot(options, folder)
 
 

@@ -10,6 +10,7 @@ GROUPS = {
     "vm": "running the virtual machine",
     "test": "the tests that read and check the source",
     "docs": "the documentation",
+    "gdb": "looking into the machine with GDB",
 }
 
 # group -> Debian packages
@@ -18,6 +19,7 @@ PACKAGES = {
     "vm": ("qemu-system-x86", "seabios", "busybox-static"),
     "test": ("libcmocka-dev", "sparse", "perl", "codespell", "unifdef"),
     "docs": ("doxygen", "python3-sphinx", "python3-breathe", "furo"),
+    "gdb": ("gdb", "graphviz"),
 }
 
 # What doctor asks: group, program, arguments that print its version, least version,
@@ -36,4 +38,6 @@ PROGRAMS = (
     ("test", "unifdef", ("-V",), (2,), "unifdef"),
     ("docs", "doxygen", ("--version",), (1, 9), "doxygen"),
     ("docs", "sphinx-build", ("--version",), (5,), "python3-sphinx"),
+    ("gdb", "gdb", ("--version",), (12,), "gdb"),
+    ("gdb", "dot", ("-V",), (2,), "graphviz"),
 )
