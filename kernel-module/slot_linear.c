@@ -8,14 +8,9 @@
  */
 #include "slot_lookup.h"
 
-/**
- * gfn_to_memslot() - find the slot that a guest frame is in.
- * @vm: the VM.
- * @gfn: guest frame number, in pages.
- *
- * Context: between slots_read_lock() and slots_read_unlock(), or mmu_lock held; does
- * not sleep.
- * Return: the slot, or NULL if the guest has no memory there.
+/*
+ * The slot that a guest frame is in, or NULL if the guest has no memory there. The
+ * contract of both functions is in slot_tree.c: they do the same.
  */
 struct memslot *gfn_to_memslot(struct vm *vm, gfn_t gfn)
 {
@@ -29,15 +24,8 @@ struct memslot *gfn_to_memslot(struct vm *vm, gfn_t gfn)
 	return NULL;
 }
 
-/**
- * next_slot_in_hva() - find a slot that has memory in a range of the process.
- * @vm: the VM.
- * @slot: the slot to go on from; NULL for the first.
- * @start: host virtual address, in bytes.
- * @end: host virtual address, in bytes, behind the range.
- *
- * Context: mmu_lock held; does not sleep.
- * Return: a slot, or NULL if there is none, or no more.
+/*
+ * The slot after @slot, or the first, that has memory in a range of the process; or NULL.
  * Source: the seed's mmu.c hunk, the loop in kvm_unmap_hva().
  */
 struct memslot *next_slot_in_hva(struct vm *vm, struct memslot *slot, hva_t start, hva_t end)

@@ -59,7 +59,7 @@ static void show_lend(struct vmm *vm)
 	value("mmap() gave us", "%p, %lu pages", (void *)high, HIGH_SIZE / PAGE);
 	say("In the module (debugfs, \"slots\"):");
 	show_slots(vm);
-	code("memslot.c set_memory_region() -> create_slot() -> publish_slot()");
+	code("memslot.c set_memory_region() -> create_slot() -> replace_slot()");
 }
 
 /* Run the guest at @cs_base + @rip. @hva: where that must be, or NULL. */

@@ -177,7 +177,7 @@ int main(void)
 	show_modes();
 	show_slot_delete();
 	say("There is no way to find the sptes of one slot: chapter 3 makes one.");
-	code("memslot.c publish_slot() -> rmap.h unmap_slot() -> shadow.c zap_all_shadow_pages()");
+	code("memslot.c replace_slot() -> rmap.h unmap_slot() -> shadow.c zap_all_shadow_pages()");
 	show_pinned();
 	return demo_end();
 }

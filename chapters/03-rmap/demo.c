@@ -60,7 +60,7 @@ static void show_aliases(void)
 	value("a write at each address", "%lld faults", faults);
 	check(faults == ALIASES + 1, "each spte of the page was found by its chain");
 	show_consistent(vm);
-	code("memslot.c publish_slot() -> rmap.c write_protect_slot() -> rmap_write_protect()");
+	code("memslot.c set_slot_flags() -> rmap.c write_protect_slot() -> rmap_write_protect()");
 
 	before = leaf_sptes(vm);
 	cleared = stat_of(vm, "sptes_cleared");
@@ -68,7 +68,7 @@ static void show_aliases(void)
 	cleared = stat_of(vm, "sptes_cleared") - cleared;
 	value("slot 0 deleted: dropped", "%lld sptes of %lld", cleared, before);
 	check(cleared == before && !leaf_sptes(vm), "no spte is left of a slot that is gone");
-	code("memslot.c delete_slot() -> rmap.c unmap_slot() -> unmap_rmapp()");
+	code("memslot.c replace_slot() -> rmap.c unmap_slot() -> unmap_rmapp()");
 	vmm_destroy(vm);
 	munmap(memory, MEMORY);
 }
@@ -100,7 +100,7 @@ static void show_slot_move(void)
 	value("the guest reads at the new place", "%d pages, %d wrong words", PAGES, wrong);
 	check(!wrong, "the memory came along");
 	show_consistent(vm);
-	code("memslot.c change_slot() -> publish_slot() -> rmap.c unmap_slot()");
+	code("memslot.c move_slot() -> replace_slot() -> rmap.c unmap_slot()");
 	vmm_destroy(vm);
 	munmap(memory, SMALL);
 	munmap(slot, PAGES * PAGE);
@@ -168,7 +168,7 @@ int main(void)
 	show_aliases();
 	show_slot_delete();
 	say("In chapter 2 the same step drops all sptes, and the guest faults again for each.");
-	code("memslot.c delete_slot() -> rmap.c unmap_slot()");
+	code("memslot.c replace_slot() -> rmap.c unmap_slot()");
 	show_slot_move();
 	show_dirty_log();
 	return demo_end();
