@@ -4,6 +4,12 @@
 #define TEST_GROUPS_H
 
 int memslot_tests(void);
+int slot_lookup_tests(void);
+int slot_change_tests(void);
+int legacy_tests(void);
+int range_tests(void);
+int interval_tests(void);
+int host_tests(void);
 int walk_tests(void);
 int walk_model_tests(void);
 int shadow_tests(void);
@@ -13,6 +19,7 @@ int rmap_tests(void);
 int notifier_tests(void);
 int window_tests(void);
 int tlb_tests(void);
+int age_tests(void);
 int audit_tests(void);
 int failure_tests(void);
 int machine_tests(void);

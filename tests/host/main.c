@@ -2,6 +2,7 @@
 /*
  * main.c - all tests of the MMU, for the chapter that this program was built as. In
  * chapter 8 each protocol has its turn; what never asks the host runs once.
+ * Usage: mmu-test [TESTS], where TESTS is a pattern of names, as '*slot*'.
  */
 #include <stdio.h>
 
@@ -15,17 +16,20 @@ static int (*const any_protocol[])(void) = {
 };
 
 static int (*const each_protocol[])(void) = {
-	memslot_tests, shadow_tests, rmap_tests, notifier_tests, window_tests, audit_tests,
-	failure_tests, random_tests,
+	memslot_tests, slot_lookup_tests, slot_change_tests, legacy_tests, shadow_tests,
+	rmap_tests, age_tests, notifier_tests, window_tests, host_tests, range_tests,
+	interval_tests, audit_tests, failure_tests, random_tests,
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const protocols[] = { "range", "interval", "seqlock" };
 	int nr = IS_ENABLED(CONFIG_KVMSWAP_RANGE) ? ARRAY_SIZE(protocols) : 1;
 	unsigned int i;
 	int p, failed = 0;
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	for (p = 0; p < nr; p++) {
 		test_protocol(protocols[p]);
 		printf("host tests of chapter %d%s%s\n", KVMSWAP_CHAPTER,

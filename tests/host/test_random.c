@@ -28,6 +28,7 @@ static struct {
 	unsigned int flushed[TEST_VCPUS][GVAS];	/* when, by history_now */
 	gfn_t alias;			/* where slot 1 is now; 0 nowhere */
 	unsigned long done, injected, mmio, host_actions, busy, dropped, retried;
+	unsigned long in_sections;	/* faults that came in the middle of a section */
 } run;
 
 /* ---- what a vCPU may get to ---- */
@@ -135,6 +136,46 @@ static void check_exit(struct vcpu *vcpu, gva_t gva, u32 access, int outcome, gp
 
 /* ---- what may happen ---- */
 
+/* Another vCPU's fault comes where the host is in the middle of it, and may have to wait. */
+static void one_fault(void *data)
+{
+	struct vcpu *vcpu = data;
+	gva_t gva = run.gva[vcpu->id][test_below(GVAS)];
+	u32 access = random_access(), error;
+	gpa_t gpa;
+	u64 pfn;
+
+	if (cpu_enter(vcpu))
+		return;
+	error = cpu_translate(vcpu, gva, access, &pfn);
+	cpu_exit(vcpu);
+	if (error)
+		host_check(page_fault(vcpu, gva, error & ~BIT(31), &gpa) >= 0, "no page");
+	history_update();	/* the A and D bits that it set, before the host goes on */
+	run.in_sections++;
+}
+
+static void fault_in_the_section(void *data)
+{
+	/* The section's own thread holds it for itself: who comes would wait there. */
+	if (!host_mm.mmap_lock.dep.written)
+		host_start_other(one_fault, data);
+}
+
+static void arm_section(struct vcpu *self)
+{
+	struct vcpu *vcpu = test_vcpu[test_below(TEST_VCPUS)];
+	struct host_hook hook = { fault_in_the_section, vcpu };
+
+	if (!IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK) || vcpu == self || test_below(2))
+		return;
+	if (test_below(2))
+		host_section_begun = hook;
+	else
+		host_section_ends = hook;
+}
+
+/* What comes from the host, while vCPU @data, or none, is in the middle of a fault. */
 static void host_does_something(void *data)
 {
 	unsigned long hva = host_hva(test_below(MEMORY_PAGES));
@@ -142,7 +183,7 @@ static void host_does_something(void *data)
 	/* While sptes hold their pages, only what leaves a held page alone is sound. */
 	unsigned int kinds = IS_ENABLED(CONFIG_KVMSWAP_NOTIFIER) ? 6 : 2;
 
-	(void)data;
+	arm_section(data);
 	run.host_actions++;
 	switch (test_below(kinds)) {
 	case 0:
@@ -165,6 +206,8 @@ static void host_does_something(void *data)
 		host_mprotect(hva, n, true);
 		break;
 	}
+	host_section_begun.run = NULL;
+	host_section_ends.run = NULL;
 }
 
 /* Change an entry that is in use: one on the way to an address that the guest knows. */
@@ -235,7 +278,7 @@ static void something_in_between(void *data)
 		history_update();
 		flush_one(other);
 	} else if (IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK)) {
-		host_does_something(NULL);
+		host_does_something(self);
 	}
 }
 
@@ -355,6 +398,7 @@ static void step(void)
 		change_slot();
 	else
 		host_does_something(NULL);
+	host_check(!host_others_go_on(), "a fault waits, and no section is under way");
 	history_update();
 }
 
@@ -394,13 +438,14 @@ static void live_many(u64 first, unsigned int n, unsigned int ops)
 		      run.injected, run.mmio);
 	print_message("the host did something %lu times, %lu of them in vain\n", run.host_actions,
 		      run.busy);
+	print_message("%lu faults came in the middle of it\n", run.in_sections);
 	print_message("%lu faults were retried, %lu shadow pages dropped\n", run.retried,
 		      run.dropped);
 	assert_true(run.done > n * ops / 20);
 	assert_true(run.injected > n * ops / 20);
 	assert_true(run.mmio > n * ops / 1000);
 	if (IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK))
-		assert_true(run.retried > n * ops / 1000);
+		assert_true(run.retried > n * ops / 1000 && run.in_sections > n * ops / 100);
 }
 
 static void a_random_guest_gets_what_its_tables_allow(void **state)
