@@ -18,10 +18,10 @@ struct dentry;
 /* Each point, and where it waits. */
 enum pause_point {
 	PAUSE_FAULT_WINDOW,	/* page_fault(): after GUP, before mmu_lock */
-	PAUSE_INVALIDATE,	/* invalidate_range(): before mmu_lock, maybe under a pt lock */
+	PAUSE_INVALIDATE,	/* the host calls: before mmu_lock, maybe under a pt lock */
 	PAUSE_INVALIDATE_ENTRY,	/* the host has changed its entries and calls: before any lock */
 	PAUSE_BETWEEN,		/* chapter 8: the sptes are gone, the host's entries not yet */
-	PAUSE_SLOT_MAPPING,	/* set_memory_region_legacy(): the slot is there, its memory not */
+	PAUSE_SLOT_MAPPING,	/* slot_map_memory(): the slot is there, its memory not */
 	NR_PAUSE_POINTS
 };
 
