@@ -22,7 +22,7 @@
 
 #include "reasons.h"
 
-#define USUAL_TIMEOUT 40	/* seconds */
+#define USUAL_TIMEOUT 60	/* seconds */
 
 static const struct family *const families[] = {
 	&swap_family, &drop_family, &copy_family, &huge_family, &move_family, &poison_family,

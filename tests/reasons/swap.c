@@ -15,6 +15,7 @@
 #include "reasons.h"
 
 #define LRU_GEN "/sys/kernel/mm/lru_gen/enabled"
+#define BALLAST (32ul << 20)
 
 /* Set memory.high of a cgroup to @limit, and have the host reclaim down to it. */
 static void limit_cgroup(const char *path, long long limit)
@@ -26,7 +27,18 @@ static void limit_cgroup(const char *path, long long limit)
 	snprintf(current, sizeof(current), "%s/memory.current", path);
 	do {
 		set_cgroup(path, "memory.high", text);
-	} while (number_in(current) > limit + limit / 10 && seconds() < end);
+	} while (number_in(current) > limit + (long long)SIZE / 10 && seconds() < end);
+}
+
+/*
+ * Memory that stays. Whoever is over memory.high has to sleep, the longer the larger the
+ * part of it; beside this a few pages are next to nothing.
+ */
+static void load_ballast(void)
+{
+	if (mmap(NULL, BALLAST, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0) == MAP_FAILED)
+		fail("mmap of %lu locked MiB: %s", BALLAST >> 20, strerror(errno));
 }
 
 /*
@@ -45,6 +57,7 @@ static void pressure(const char *lru_gen)
 		fail("no %s", LRU_GEN);
 	set_file(LRU_GEN, lru_gen);
 	enter_cgroup(256ll << 20, path, sizeof(path));
+	load_ballast();
 	g = guest_create(anonymous());
 	guest_fill(g, 0, PAGES, 2);
 	guest_touch(g, 0, QUARTER, TOUCH);
@@ -53,7 +66,7 @@ static void pressure(const char *lru_gen)
 	guest_begin(g);
 	snprintf(text, sizeof(text), "%s/memory.current", path);
 	limit_cgroup(path, number_in(text) - (long long)SIZE / 3);
-	for (pass = 0; pass < 3; pass++)
+	for (pass = 0; pass < 2; pass++)
 		guest_check(g, 0, PAGES, 2);
 	out = vmstat("pswpout") - out;
 	in = vmstat("pswpin") - in;
