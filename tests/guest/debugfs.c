@@ -120,14 +120,14 @@ static void map_and_stats(void **state)
 		i += *at != '\n';
 	}
 	assert_int_equal(young, 0x40);
-	/* the host takes all but the last of them back */
+	/* the host takes all but one of them back, or that one too if it has a huge page */
 	assert_int_equal(madvise(vmm_hva(vcpu->vm, ABI_FREE, PAGE), 0x3f * PAGE, MADV_DONTNEED), 0);
 	assert_true(proc_read(path, text, 65536) > 0);
 	at = strchr(text, '\n') + 1;
 	for (i = 0; i < 0x200; at++)
 		i += *at != '\n';
-	for (i = 0; i < 0x40; at++) {
-		assert_true(*at == '\n' || *at == (i < 0x3f ? '.' : 'y'));
+	for (i = 0; i < 0x3f; at++) {
+		assert_true(*at == '\n' || *at == '.');
 		i += *at != '\n';
 	}
 	free(text);

@@ -129,6 +129,10 @@ static struct vmm_vcpu *prepare(const struct way *way, uint32_t **hva, int *fd)
 		    way->shared ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, *fd, 0);
 	assert_ptr_not_equal(*hva, MAP_FAILED);
 	**hva = OLD;
+	/* a new page may be in a queue of the CPU that it was made on, and cannot be taken
+	 * away from there; compaction begins with emptying all queues
+	 */
+	proc_write("/proc/sys/vm/compact_memory", "1");
 	assert_int_equal(vmm_set_slot(vm, 1, 0, GPA, PAGE, *hva), 0);
 	vmm_set_mode(vcpu, VMM_LONG, ABI_CODE);
 	vmm_get_sregs(vcpu, &sregs);
@@ -145,6 +149,26 @@ static struct vmm_vcpu *prepare(const struct way *way, uint32_t **hva, int *fd)
 	return vcpu;
 }
 
+/* The vCPU's thread, and whether its guest has stopped, and whether it may end. */
+static pthread_t runner;
+static atomic_bool ran, over;
+
+/* A thread that ends gives its stack back, with a flush that may reach all of the VM. */
+static void *run_and_stay(void *vcpu)
+{
+	vmm_run(vcpu);
+	ran = true;
+	while (!over)
+		usleep(500);
+	return NULL;
+}
+
+static void race_over(void)
+{
+	over = true;
+	pthread_join(runner, NULL);
+}
+
 /* The fault's window is held, the page taken away, the fault let go. */
 static struct vmm_vcpu *race(const struct way *way)
 {
@@ -153,13 +177,15 @@ static struct vmm_vcpu *race(const struct way *way)
 	int fd;
 
 	vcpu = prepare(way, &hva, &fd);
+	ran = over = false;
 	dbgfs_pause_arm("fault_window");
-	vmm_start(vcpu);
+	assert_int_equal(pthread_create(&runner, NULL, run_and_stay, vcpu), 0);
 	if (dbgfs_pause_wait("fault_window", 30000))
 		fail_msg("%s: no fault came to its window", way->name);
 	way->take(hva, fd);
 	dbgfs_pause_release("fault_window");
-	vmm_join(vcpu);
+	while (!ran)
+		usleep(500);
 	if (fd >= 0)
 		close(fd);
 	return vcpu;
@@ -190,6 +216,7 @@ static void the_fault_is_retried(void **state)
 			assert_int_equal(vcpu->stop, VMM_HLT);
 			assert_int_equal(regs.rax, way->sees);
 		}
+		race_over();
 		end_vm(vcpu->vm);
 	}
 }
@@ -211,6 +238,7 @@ static void the_spte_is_stale(void **state)
 		assert_int_equal(vcpu->stop, VMM_HLT);
 		vmm_get_regs(vcpu, &regs);
 		printf("the guest read %#llx\n", regs.rax);
+		race_over();
 		vmm_destroy(vcpu->vm);
 	}
 }
