@@ -160,6 +160,8 @@ static void by_oom(void)
 	usleep(100000);		/* the console may be behind */
 	set_file("/proc/sys/kernel/printk", "7");
 	set_file(LOG_LEVEL, was);
+	if (log_has("WARNING: ") || log_has("BUG: "))
+		fail("the kernel's log has more than the OOM kill: see dmesg");
 	kills = vmstat("oom_kill") - kills;
 	effect(kills == 1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
 	       "%lld OOM kill, ended by signal %d", kills, WIFSIGNALED(status) ? WTERMSIG(status) :

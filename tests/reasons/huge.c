@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * huge.c - huge pages: made of small ones and taken apart again (THP), and those of
- * hugetlbfs, which some protocols cannot have (facts about each: the text of chapter 8).
+ * hugetlbfs, which the seqlock protocol has to refuse on Linux 6.12: the callback that it
+ * has there names the first 4 KiB of such a page only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
