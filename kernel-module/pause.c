@@ -6,6 +6,7 @@
 
 #include <linux/debugfs.h>
 #include <linux/jiffies.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -52,7 +53,8 @@ void __pause_here(enum pause_point point)
 		if (fatal_signal_pending(current))
 			WRITE_ONCE(pause_state[point], PAUSE_OFF);
 		cpu_relax();
-		if (pause_points[point].may_sleep)
+		/* some are reached with a spinlock or without; not every kernel can tell */
+		if (pause_points[point].may_sleep || preemptible())
 			cond_resched();
 	}
 }
