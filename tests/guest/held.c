@@ -75,12 +75,9 @@ void end_act(struct act *act)
 	pthread_join(act->thread, NULL);
 }
 
-/* ---- vCPUs that wait in the guest, read when they are told, and tell ---- */
+/* ---- vCPUs that read when they are told, and tell ---- */
 
-/* r8: [0] what was read, [1] that it was, [2] go */
-CODE(64, ask,
-	"movl $0, (%r8); 1: pause; cmpl $0, 8(%r8); je 1b\n"
-	"mov (%rdi), %eax; mov %eax, (%r8); movl $1, 4(%r8); hlt");
+CODE(64, ask, "mov (%rdi), %eax; mov %eax, (%r8); movl $1, 4(%r8); hlt");
 CODE(64, write_all, "1: mov %edx, (%rdi); add $0x1000, %rdi; dec %rsi; jnz 1b; hlt");
 CODE(64, write_and_count,
 	"1: mov %edx, (%rdi); add $0x1000, %rdi; dec %rsi; jnz 1b; 2: incl (%r8); jmp 2b");
@@ -108,6 +105,11 @@ struct vmm *held_vm(int vcpus)
 	for (n = 0; n < vcpus; n++)
 		vmm_set_mode(vmm_add_vcpu(vm), VMM_LONG_1G, ASK_CODE);
 	memcpy(vmm_hva(vm, ASK_CODE, PAGE), code_ask, CODE_SIZE(ask));
+	/* from here on the code and the words that are told are mapped */
+	for (n = 0; n < vcpus; n++) {
+		set_regs(vm, n, ASK_CODE, ABI_FREE, 0);
+		assert_int_equal(vmm_run(vm->vcpus[n]), VMM_HLT);
+	}
 	return vm;
 }
 
@@ -117,19 +119,28 @@ void guest_fills(struct vmm *vm, uint64_t gpa, int pages)
 	assert_int_equal(RUN(vm->vcpus[0], write_all), VMM_HLT);
 }
 
+static struct asked {
+	struct vmm_vcpu *vcpu;
+	pthread_t thread;
+	sem_t go;
+} asked[VMM_MAX_VCPUS];
+
+static void *ask_thread(void *arg)
+{
+	struct asked *a = arg;
+
+	sem_wait(&a->go);
+	vmm_run(a->vcpu);
+	return NULL;
+}
+
 void prepare_ask(struct vmm *vm, int n, uint64_t gpa)
 {
-	volatile uint32_t *told = tell(vm, n);
-	double end = now() + 10;
-
-	told[0] = 1;
-	told[1] = 0;
-	told[2] = 0;
+	tell(vm, n)[1] = 0;
 	set_regs(vm, n, ASK_CODE, gpa, 0);
-	vmm_start(vm->vcpus[n]);
-	while (told[0] && now() < end)
-		usleep(1000);
-	assert_int_equal(told[0], 0);
+	asked[n].vcpu = vm->vcpus[n];
+	sem_init(&asked[n].go, 0, 0);
+	assert_int_equal(pthread_create(&asked[n].thread, NULL, ask_thread, &asked[n]), 0);
 }
 
 bool has_told(void *told)
@@ -137,15 +148,31 @@ bool has_told(void *told)
 	return ((volatile uint32_t *)told)[1];
 }
 
-bool ask(struct vmm *vm, int n, double seconds)
+bool ask(struct vmm *vm, int n)
 {
-	tell(vm, n)[2] = 1;
-	return wait_until(has_told, (void *)tell(vm, n), seconds);
+	sem_post(&asked[n].go);
+	return wait_until(has_told, (void *)tell(vm, n), 8);
+}
+
+bool ask_waits(struct vmm *vm, int n)
+{
+	bool range = is_protocol("range");
+	const char *sign = range ? "faults_retried" : "faults";
+	long long want = dbgfs_stat(vm, sign) + (range ? 3 : 1);
+	double end = now() + 8;
+
+	sem_post(&asked[n].go);
+	while (dbgfs_stat(vm, sign) < want && now() < end)
+		usleep(1000);
+	assert_true(dbgfs_stat(vm, sign) >= want);
+	/* it is in its fault: time enough to map the page, if it may */
+	return !wait_until(has_told, (void *)tell(vm, n), 0.1);
 }
 
 uint32_t end_ask(struct vmm *vm, int n)
 {
-	assert_int_equal(vmm_join(vm->vcpus[n]), VMM_HLT);
+	pthread_join(asked[n].thread, NULL);
+	assert_int_equal(vm->vcpus[n]->stop, VMM_HLT);
 	return tell(vm, n)[0];
 }
 

@@ -2,8 +2,7 @@
 /*
  * held.h - the host does something and is held at a pause point; vCPUs read meanwhile,
  * and tell at once what they have read. While the host is held, nothing here asks for
- * the process' map of addresses: all threads are there before, those of the vCPUs in a
- * loop in the guest.
+ * the process' map of addresses: all threads are there before.
  */
 #ifndef GUEST_TEST_HELD_H
 #define GUEST_TEST_HELD_H
@@ -43,14 +42,16 @@ void end_act(struct act *act);
 char *held_memory(size_t size);
 /* held_vm() - a VM of 4 MiB with @vcpus vCPUs in 64-bit mode, the first GiB mapped. */
 struct vmm *held_vm(int vcpus);
-/* tell() - where vCPU @n tells: [0] what it read, [1] that it has, [2] is it to read? */
+/* tell() - where vCPU @n tells: [0] what it read, [1] that it has. */
 volatile uint32_t *tell(struct vmm *vm, int n);
 /* guest_fills() - vCPU 0 writes OLD to each of @pages. */
 void guest_fills(struct vmm *vm, uint64_t gpa, int pages);
-/* prepare_ask() - vCPU @n is in the guest from now on, and will read @gpa. */
+/* prepare_ask() - vCPU @n has a thread from now on, and will read @gpa. */
 void prepare_ask(struct vmm *vm, int n, uint64_t gpa);
-/* ask() - it is to read now. Has it, in @seconds? */
-bool ask(struct vmm *vm, int n, double seconds);
+/* ask() - it is to read now. Has it, in time? */
+bool ask(struct vmm *vm, int n);
+/* ask_waits() - it is to read now. Does its fault wait? Asserts that there is a fault. */
+bool ask_waits(struct vmm *vm, int n);
 /* has_told() - of what tell() returned, for wait_until(). */
 bool has_told(void *told);
 /* end_ask() - wait for its end; returns what it read. */
