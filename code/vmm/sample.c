@@ -52,15 +52,13 @@ static unsigned char *states_of(struct sample *sample, const struct job *job, ui
 	return NULL;
 }
 
-/* @c: the module's letter for the page of @state */
-static void set_mapped(struct sample *sample, unsigned char *state, char c)
+/* @c: the module's letter for a page */
+static void set_mapped(unsigned char *state, char c)
 {
-	float *used = &sample->used[state - sample->states];
-
 	if (c == 'y')
-		*used = sample->seconds;
-	if (c == 'y' || c == 'o')
-		*state = sample->seconds - *used < SAMPLE_YOUNG ? MAP_YOUNG : MAP_OLD;
+		*state = MAP_YOUNG;
+	else if (c == 'o')
+		*state = MAP_OLD;
 }
 
 /* The module's map laid over what pagemap said: y and o are sptes. */
@@ -85,7 +83,7 @@ static void read_sptes(struct sample *sample, const struct job *job, const struc
 			continue;
 		}
 		for (c = line; states && *c && *c != '\n' && page < npages; c++, page++)
-			set_mapped(sample, states + page, *c);
+			set_mapped(states + page, *c);
 	}
 	fclose(file);
 }
@@ -148,11 +146,8 @@ bool sample_take(struct sample *sample, const struct job *job, int pid, const ch
 		for (i = 0; i < job->nr_slots; i++)
 			sample->npages += job->slots[i].size >> PAGE_SHIFT;
 		sample->states = calloc(sample->npages, 1);
-		sample->used = calloc(sample->npages, sizeof(*sample->used));
-		if (!sample->states || !sample->used)
+		if (!sample->states)
 			vmm_die("memory for the states of %zu pages", sample->npages);
-		for (page = 0; page < sample->npages; page++)
-			sample->used[page] = -SAMPLE_YOUNG;
 	}
 	if (!start)
 		start = sample_clock();

@@ -350,11 +350,28 @@ static bool do_op(enum torture_op op)
 	}
 }
 
+/* The next of all that there is, in a new order each time around. */
+static enum torture_op next_op(void)
+{
+	static enum torture_op deck[TORTURE_OPS];
+	static int left;
+	enum torture_op op;
+	int i;
+
+	if (!left)
+		for (; left < TORTURE_OPS; left++)
+			deck[left] = left;
+	i = next_random(left--);
+	op = deck[i];
+	deck[i] = deck[left];
+	return op;
+}
+
 static void *torture_main(void *unused)
 {
 	(void)unused;
 	while (!__atomic_load_n(&torture.stop, __ATOMIC_ACQUIRE)) {
-		enum torture_op op = next_random(TORTURE_OPS);
+		enum torture_op op = next_op();
 
 		if (torture.job->config.without & 1u << op)
 			continue;

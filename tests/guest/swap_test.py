@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KERNEL = os.environ.get("KERNEL", "6.1")
 LAST = os.environ.get("LAST", "8")
 SMALL = "--plain --memory 28 --limit 10 --passes 2 --min-in 2500 --timeout 600"
-TORTURE = "--plain --memory 48 --limit 20 --passes 2 --min-in 5000 --timeout 900 --torture"
+TORTURE = "--plain --memory 32 --limit 13 --passes 2 --min-in 2500 --timeout 900 --torture"
 AUDITED = "--plain --memory 19 --limit 7 --passes 1 --words 4 --min-in 500 --timeout 600"
 
 # For 6.12's seqlock, whose every swapped page may be an invalidation of all memory.
