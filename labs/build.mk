@@ -28,8 +28,18 @@ $(CHAPTERS:%=chapter%-gdb): chapter%-gdb: module% programs $(STAMP)/vm
 		'insmod /kvmswap/kvmswap.ko; cd /kvmswap/chapter && ./demo; status=$$?; \
 		rmmod kvmswap; exit $$status'
 
-chapterN-gdb: ## N = 0 to $(LAST): the chapter's demo, which waits for GDB
+chapterN-gdb: ## N = 0 to 8: the chapter's demo, which waits for GDB
 	@echo "put a number in the place of N, for example: make chapter4-gdb"; false
+
+PROGRAMS += $(BUILD)/bin/gdb-race
+$(BUILD)/bin/gdb-race: labs/race/race.c chapters/demo.h $(DEMO_SHARED) $(LIBVMM)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(VMM_CFLAGS)) -o $@ $< $(DEMO_SHARED) $(LIBVMM) $(VMM_LDLIBS)
+
+RACES ?= 4 5 $(LAST)
+
+race-gdb: $(RACES:%=module%) programs $(STAMP)/vm $(STAMP)/gdb ## step through the race in GDB (RACES='4 5 8': on which chapters)
+	@labs/gdb/race_lab.py $(RACES)
 
 $(GDB_PROGRAM): tests/gdb/state.c chapters/demo.h $(DEMO_SHARED) $(LIBVMM)
 	@mkdir -p $(@D)
@@ -37,6 +47,8 @@ $(GDB_PROGRAM): tests/gdb/state.c chapters/demo.h $(DEMO_SHARED) $(LIBVMM)
 
 test-gdb: $(CHAPTERS:%=module%) programs $(STAMP)/vm $(STAMP)/gdb ## the GDB commands, on VMs in a known state
 	@$(MAKE) --no-print-directory -s $(GDB_PROGRAM)
+	@tests/gdb/decoder_test.py
+	@tests/gdb/race_test.py
 	@tests/gdb/gdb_test.py $(GDB_TESTS)
 
-.PHONY: gdb shell-gdb run-gdb chapterN-gdb $(CHAPTERS:%=chapter%-gdb) test-gdb
+.PHONY: gdb race-gdb shell-gdb run-gdb chapterN-gdb $(CHAPTERS:%=chapter%-gdb) test-gdb

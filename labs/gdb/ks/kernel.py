@@ -182,7 +182,8 @@ class HostPte:
             return (f"maps frame {self.pfn:#x}, {'writable' if self.writable else 'read-only'}"
                     f"{size}")
         return {"empty": "maps nothing there",
-                "protnone": f"keeps frame {(self.value & FRAME) // PAGE:#x} from being used",
+                # ... which the kernel stores inverted, as it does for swap entries
+                "protnone": f"keeps frame {(~self.value & FRAME) // PAGE:#x} from being used",
                 "special": f"has a special entry {self.value:#x} (migration or the like)",
                 "swapped": "has it swapped out: area %d, page %#x" % self.swap(),
                 }[self.state]
