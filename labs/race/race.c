@@ -61,7 +61,7 @@ int main(void)
 	one_cpu(&set, 1);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		vmm_die("a machine with two CPUs is wanted");
-	*(volatile uint32_t *)(memory + RACE_GVA) = WORD;
+	*(uint32_t *)(memory + RACE_GVA) = WORD;
 	guest_read(vm, OTHER_GVA);
 	/* Not young any more: or MADV_PAGEOUT would have a call of its own to make for it. */
 	if (madvise(memory + RACE_GVA, PAGE, MADV_COLD))
