@@ -24,7 +24,7 @@ int host_intervals;
  * meanwhile does so at the end.
  */
 static struct {
-	spinlock_t lock;
+	spinlock_t lock;			/* all that follows */
 	struct rb_root_cached tree;
 	unsigned long seq;
 	long sections;				/* under way */

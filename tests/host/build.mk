@@ -3,7 +3,7 @@
 # builds what they test. `make test-host` runs them all, `make test-host5` one.
 HOST_TESTS := main harness memory model history test_machine test_memslot test_slot_lookup \
 	test_slot_change test_legacy test_walk test_walk_model test_shadow test_tables test_rmap \
-	test_age test_tlb test_notifier test_window test_host test_range test_interval test_audit \
+	test_age test_tlb test_notifier test_window test_host test_range test_range_wait test_interval test_audit \
 	test_failures test_random
 HOST_CHAPTERS := $(filter-out 0 1,$(CHAPTERS))
 

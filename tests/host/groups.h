@@ -8,6 +8,7 @@ int slot_lookup_tests(void);
 int slot_change_tests(void);
 int legacy_tests(void);
 int range_tests(void);
+int range_wait_tests(void);
 int interval_tests(void);
 int host_tests(void);
 int walk_tests(void);

@@ -22,6 +22,7 @@ unsigned int test_injections[TEST_VCPUS];
 long test_stale_allowed;
 
 jmp_buf *test_expected;
+int test_unfinished;
 char test_failure[256];
 
 static u64 seed, first_seed;
@@ -135,6 +136,7 @@ int test_setup(void **state)
 	int i;
 
 	(void)state;
+	test_unfinished++;
 	machine_start();
 	test_vm = test_new_vm();
 	for (i = 0; i < TEST_VCPUS; i++)
@@ -152,6 +154,7 @@ int test_teardown(void **state)
 	(void)state;
 	test_free_vm();
 	machine_stop();
+	test_unfinished--;
 	return 0;
 }
 
@@ -320,6 +323,38 @@ struct vcpu *long_guest(void)
 	for (i = 0; i < TEST_VCPUS; i++)
 		test_set_mode(test_vcpu[i], test_mode_named("long NX"), 0x1000);
 	return test_vcpu[0];
+}
+
+/** flat_guest() - no paging: guest frame n, at the guest address n << 12, is page n. */
+struct vcpu *flat_guest(void)
+{
+	int i;
+
+	test_memory(16);
+	for (i = 0; i < TEST_VCPUS; i++) {
+		assert_int_equal(cpu_enter(test_vcpu[i]), 0);
+		cpu_exit(test_vcpu[i]);
+	}
+	return test_vcpu[0];
+}
+
+/** test_mapped() - how many leaf sptes there are. */
+long test_mapped(void)
+{
+	return stat(test_vm, sptes_set) - stat(test_vm, sptes_cleared);
+}
+
+struct mmu_notifier_range section_start(unsigned int first, unsigned int end)
+{
+	struct mmu_notifier_range range = host_range(host_hva(first), host_hva(end));
+
+	host_section_start(&range);
+	return range;
+}
+
+void section_end(struct mmu_notifier_range *range)
+{
+	host_section_end(range, false);
 }
 
 /** expect_injected() - the access must give the guest this fault. */

@@ -34,6 +34,9 @@ extern struct vcpu *test_vcpu[TEST_VCPUS];
 extern struct guest_fault test_injected[TEST_VCPUS];
 extern unsigned int test_injections[TEST_VCPUS];
 
+/* Tests that were begun and not cleared up: cmocka does not count those as failed. */
+extern int test_unfinished;
+
 int test_setup(void **state);
 int test_teardown(void **state);
 /* checkpatch(CAMELCASE): the name is cmocka's */
@@ -88,8 +91,14 @@ int guest_access(struct vcpu *vcpu, gva_t gva, u32 access, struct test_access *r
 void guest_invlpg(struct vcpu *vcpu, gva_t gva);
 #define LONG_GUEST_PAGES 64
 struct vcpu *long_guest(void);
+struct vcpu *flat_guest(void);
+long test_mapped(void);
 void expect_injected(struct vcpu *vcpu, gva_t gva, u32 access, u32 error);
 void expect_done(struct vcpu *vcpu, gva_t gva, u32 access, gfn_t gfn);
+
+/* What the host does, from its start to its end; @first and @end are pages of the process. */
+struct mmu_notifier_range section_start(unsigned int first, unsigned int end);
+void section_end(struct mmu_notifier_range *range);
 
 /* What audit_report() prints; all of it must be there. */
 struct test_audit {

@@ -18,7 +18,7 @@ static int (*const any_protocol[])(void) = {
 static int (*const each_protocol[])(void) = {
 	memslot_tests, slot_lookup_tests, slot_change_tests, legacy_tests, shadow_tests,
 	rmap_tests, age_tests, notifier_tests, window_tests, host_tests, range_tests,
-	interval_tests, audit_tests, failure_tests, random_tests,
+	range_wait_tests, interval_tests, audit_tests, failure_tests, random_tests,
 };
 
 int main(int argc, char **argv)
@@ -39,5 +39,7 @@ int main(int argc, char **argv)
 		for (i = 0; i < ARRAY_SIZE(each_protocol); i++)
 			failed += each_protocol[i]();
 	}
-	return failed ? 1 : 0;
+	if (test_unfinished)
+		printf("%d tests were not cleared up\n", test_unfinished);
+	return failed || test_unfinished;
 }

@@ -30,7 +30,7 @@ static u64 *spte_of(int slot, gfn_t gfn)
 }
 
 /* Guest frame n, at the guest address n << 12, is mapped for pages 2 to 6; all are young. */
-static struct vcpu *flat_guest(void)
+static struct vcpu *used_guest(void)
 {
 	int i;
 
@@ -47,7 +47,7 @@ static bool is_young(gfn_t gfn)
 
 static void a_young_page_is_old_once_asked_until_it_is_used_again(void **state)
 {
-	struct vcpu *vcpu = flat_guest();
+	struct vcpu *vcpu = used_guest();
 	u64 was = *spte_of(0, 3);
 	long flushes = stat(test_vm, tlb_flushes);
 
@@ -74,7 +74,7 @@ static void a_young_page_is_old_once_asked_until_it_is_used_again(void **state)
 
 static void in_a_hurry_nobody_is_made_to_forget(void **state)
 {
-	struct vcpu *vcpu = flat_guest();
+	struct vcpu *vcpu = used_guest();
 	long flushes = stat(test_vm, tlb_flushes);
 
 	(void)state;
@@ -99,7 +99,7 @@ static void to_test_is_not_to_clear(void **state)
 	long flushes;
 
 	(void)state;
-	flat_guest();
+	used_guest();
 	flushes = stat(test_vm, tlb_flushes);
 	assert_true(host_test_young(HVA(3)));
 	assert_true(host_test_young(HVA(3) + 0xfff));
@@ -153,7 +153,7 @@ static void all_sptes_of_a_frame_are_asked(void **state)
 /* Two frames of the guest are one page of the process. */
 static void all_slots_over_a_page_are_asked(void **state)
 {
-	struct vcpu *vcpu = flat_guest();
+	struct vcpu *vcpu = used_guest();
 	unsigned int young;
 
 	(void)state;
@@ -172,7 +172,7 @@ static void all_slots_over_a_page_are_asked(void **state)
 
 static void without_ageing_no_page_is_young(void **state)
 {
-	struct vcpu *vcpu = flat_guest();
+	struct vcpu *vcpu = used_guest();
 	long flushes = stat(test_vm, tlb_flushes);
 
 	(void)state;
@@ -191,7 +191,7 @@ static void without_ageing_no_page_is_young(void **state)
 /* An old page is mapped as before, and goes as any other. */
 static void an_old_page_is_taken_back_like_any_other(void **state)
 {
-	struct vcpu *vcpu = flat_guest();
+	struct vcpu *vcpu = used_guest();
 
 	(void)state;
 	gpa_poke(0x3008, 42);
@@ -208,7 +208,10 @@ static void an_old_page_is_taken_back_like_any_other(void **state)
 /* ---- what the hardware does meanwhile ---- */
 
 /* D, and the three bits that the hardware leaves to us: 16 states before one comes again. */
-#define COUNTER(n) (((n) & 1 ? SPTE_DIRTY : 0) | (u64)((n) >> 1 & 7) << 9)
+static u64 counter(unsigned int n)
+{
+	return (n & 1 ? SPTE_DIRTY : 0) | (u64)(n >> 1 & 7) << 9;
+}
 
 static struct {
 	u64 *sptep;
@@ -225,13 +228,20 @@ static void hardware_steps(int signal)
 	if ((now ^ hardware.left) & ~SPTE_ACCESSED)
 		hardware.lost++;
 	hardware.steps++;
-	hardware.left = (now & ~COUNTER(15)) | COUNTER(hardware.steps);
+	hardware.left = (now & ~counter(15)) | counter(hardware.steps);
 	*hardware.sptep = hardware.left;
 }
 
-#define SINGLE_STEP(set) \
-	asm volatile("lea -128(%%rsp), %%rsp; pushfq; " set "; popfq; lea 128(%%rsp), %%rsp" \
-		     : : : "memory", "cc")
+/* The trap flag, pushed below what a function may keep under its stack pointer. */
+static void single_step(bool on)
+{
+	if (on)
+		asm volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; "
+			     "lea 128(%%rsp), %%rsp" : : : "memory", "cc");
+	else
+		asm volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; "
+			     "lea 128(%%rsp), %%rsp" : : : "memory", "cc");
+}
 
 static void what_the_hardware_sets_meanwhile_is_kept(void **state)
 {
@@ -240,7 +250,7 @@ static void what_the_hardware_sets_meanwhile_is_kept(void **state)
 	u64 was;
 
 	(void)state;
-	flat_guest();
+	used_guest();
 	audit_always = false;
 	hardware.sptep = spte_of(0, 3);
 	was = *hardware.sptep;
@@ -248,14 +258,14 @@ static void what_the_hardware_sets_meanwhile_is_kept(void **state)
 	hardware.steps = 0;
 	hardware.lost = 0;
 	assert_int_equal(sigaction(SIGTRAP, &step, &before), 0);
-	SINGLE_STEP("orq $0x100, (%%rsp)");
+	single_step(true);
 	young = host_clear_flush_young(HVA(3));
-	SINGLE_STEP("andq $~0x100, (%%rsp)");
+	single_step(false);
 	assert_int_equal(sigaction(SIGTRAP, &before, NULL), 0);
 	assert_true(young);
 	assert_true(hardware.steps > 200);
 	assert_int_equal(hardware.lost, 0);
-	assert_int_equal(*hardware.sptep & ~COUNTER(15), was & ~COUNTER(15) & ~SPTE_ACCESSED);
+	assert_int_equal(*hardware.sptep & ~counter(15), was & ~counter(15) & ~SPTE_ACCESSED);
 	*hardware.sptep = was;
 }
 

@@ -16,39 +16,9 @@
 
 #define HVA(n)	host_hva(n)
 
-static struct vcpu *flat_guest(void)
-{
-	int i;
-
-	test_memory(16);
-	for (i = 0; i < TEST_VCPUS; i++) {
-		assert_int_equal(cpu_enter(test_vcpu[i]), 0);
-		cpu_exit(test_vcpu[i]);
-	}
-	return test_vcpu[0];
-}
-
-static long mapped(void)
-{
-	return stat(test_vm, sptes_set) - stat(test_vm, sptes_cleared);
-}
-
 static bool is_mapped(int slot, gfn_t gfn)
 {
 	return gfn_to_rmap(test_vm->memslots.slot[slot], gfn)->val;
-}
-
-static struct mmu_notifier_range start(unsigned int first, unsigned int end)
-{
-	struct mmu_notifier_range range = host_range(HVA(first), HVA(end));
-
-	host_section_start(&range);
-	return range;
-}
-
-static void end(struct mmu_notifier_range *range)
-{
-	host_section_end(range, false);
 }
 
 static bool must_retry(int slot, unsigned long seq)
@@ -162,14 +132,14 @@ static void a_call_takes_its_own_slot_and_no_other(void **state)
 		expect_done(vcpu, (32 + i) << 12, PFERR_WRITE, 8 + i);
 		expect_done(vcpu, (64 + i) << 12, PFERR_WRITE, 20 + i);
 	}
-	assert_int_equal(mapped(), 24);
+	assert_int_equal(test_mapped(), 24);
 	calls = stat(test_vm, invalidations);
 
 	host_invalidate(HVA(16), HVA(20));		/* the gap */
 	assert_int_equal(stat(test_vm, invalidations), calls);
 	host_invalidate(HVA(10), HVA(22));		/* all three, none of them in full */
 	assert_int_equal(stat(test_vm, invalidations), calls + 3);
-	assert_int_equal(mapped(), 24 - 6 - 2 - 2);
+	assert_int_equal(test_mapped(), 24 - 6 - 2 - 2);
 	for (i = 0; i < 16; i++)
 		assert_int_equal(is_mapped(0, i), i < 10);
 	for (i = 0; i < 4; i++) {
@@ -178,9 +148,9 @@ static void a_call_takes_its_own_slot_and_no_other(void **state)
 	}
 	host_invalidate(HVA(3) + 5, HVA(3) + 6);	/* a few bytes of one */
 	assert_int_equal(stat(test_vm, invalidations), calls + 4);
-	assert_int_equal(mapped(), 13);
+	assert_int_equal(test_mapped(), 13);
 	host_invalidate(0, ~0UL);
-	assert_int_equal(mapped(), 0);
+	assert_int_equal(test_mapped(), 0);
 	expect_clean_audit(test_vm);
 }
 
@@ -197,11 +167,11 @@ static void a_sequence_is_of_one_slot(void **state)
 	for (i = 0; i < 2; i++)
 		seq[i] = retry_begin(test_vm, test_vm->memslots.slot[i]);
 	assert_false(must_retry(0, seq[0]) || must_retry(1, seq[1]));
-	range = start(3, 4);
+	range = section_start(3, 4);
 	assert_true(must_retry(0, seq[0]));
 	assert_false(must_retry(1, seq[1]));
 	assert_int_equal(retry_begin(test_vm, test_vm->memslots.slot[1]), seq[1]);
-	end(&range);
+	section_end(&range);
 	assert_true(must_retry(0, seq[0]));
 	assert_false(must_retry(1, seq[1]));
 	seq[0] = retry_begin(test_vm, test_vm->memslots.slot[0]);
@@ -221,7 +191,7 @@ static void one_flush_serves_all_pages_of_a_slot(void **state)
 	flushes = stat(test_vm, tlb_flushes);
 	host_ipis = 0;
 	host_invalidate(HVA(0), HVA(16));
-	assert_int_equal(mapped(), 0);
+	assert_int_equal(test_mapped(), 0);
 	assert_int_equal(stat(test_vm, tlb_flushes), flushes + 1);
 	assert_int_equal(host_ipis, 1);
 	assert_false(cpu_caches(vcpu, 0x3000));
@@ -242,17 +212,17 @@ static void a_fault_in_a_section_waits_until_it_is_over(void **state)
 
 	(void)state;
 	flat_guest();
-	range = start(9, 10);			/* not its page, but its slot */
-	other = start(40, 41);
+	range = section_start(9, 10);			/* not its page, but its slot */
+	other = section_start(40, 41);
 	host_start_other(fault_on_gfn_3, test_vcpu[1]);
 	assert_int_equal(host_others_go_on(), 1);
-	end(&range);
+	section_end(&range);
 	/* The kernel counts all sections as one. */
 	assert_int_equal(host_others_go_on(), 1);
-	assert_int_equal(mapped(), 0);
-	end(&other);
+	assert_int_equal(test_mapped(), 0);
+	section_end(&other);
 	assert_int_equal(host_others_go_on(), 0);
-	assert_int_equal(mapped(), 1);
+	assert_int_equal(test_mapped(), 1);
 	assert_int_equal(stat(test_vm, faults_retried), 0);
 	expect_clean_audit(test_vm);
 }
@@ -267,17 +237,17 @@ static void a_slot_that_comes_in_a_section_is_part_of_it(void **state)
 		flat_guest();
 		if (i)
 			assert_int_equal(test_slot(0, 0, 0, 0, 0), 0);
-		range = start(0, 16);
+		range = section_start(0, 16);
 		assert_int_equal(test_slot(3, 3, i ? 4 : 0, HVA(3), 0), i ? 0 : -EINVAL);
 		if (!i)
 			assert_int_equal(test_slot(1, 32, 4, HVA(3), 0), 0);
 		host_start_other(fault_on_gfn_3, test_vcpu[1]);
-		assert_int_equal(mapped(), 0);
-		end(&range);
+		assert_int_equal(test_mapped(), 0);
+		section_end(&range);
 		assert_int_equal(host_others_go_on(), 0);
-		assert_int_equal(mapped(), 1);
+		assert_int_equal(test_mapped(), 1);
 		host_invalidate(HVA(3), HVA(4));
-		assert_int_equal(mapped(), 0);
+		assert_int_equal(test_mapped(), 0);
 		expect_clean_audit(test_vm);
 		test_teardown(state);
 		test_setup(state);
@@ -290,12 +260,11 @@ static void a_slot_that_goes_in_a_section_waits_for_its_end(void **state)
 
 	(void)state;
 	flat_guest();
-	range = start(3, 4);
+	range = section_start(3, 4);
 	host_start_other(delete_0, NULL);
 	assert_int_equal(host_others_go_on(), 1);
 	assert_int_equal(host_intervals, 1);
-	/* It comes back while its last call is under way: that waits for slots_lock. */
-	end(&range);
+	section_end(&range);
 	assert_int_equal(host_others_go_on(), 0);
 	assert_int_equal(host_intervals, 0);
 }
@@ -306,7 +275,7 @@ static void fault_meanwhile(void *data)
 {
 	(void)data;
 	host_start_other(fault_on_gfn_3, test_vcpu[1]);
-	host_check(!stat(test_vm, faults_fixed) || mapped() == 1, "mapped meanwhile");
+	host_check(!stat(test_vm, faults_fixed) || test_mapped() == 1, "mapped meanwhile");
 }
 
 static void only_who_may_sleep_lets_others_at_the_lock(void **state)
@@ -329,10 +298,10 @@ static void only_who_may_sleep_lets_others_at_the_lock(void **state)
 		assert_int_equal(!host_resched.run, !!flags[i]);
 		host_resched.run = NULL;
 		assert_int_equal(stat(test_vm, sptes_unmapped), 2);
-		assert_int_equal(mapped(), 0);
+		assert_int_equal(test_mapped(), 0);
 		host_section_end(&range, false);
 		assert_int_equal(host_others_go_on(), 0);
-		assert_int_equal(mapped(), !!flags[i]);
+		assert_int_equal(test_mapped(), !!flags[i]);
 		test_teardown(state);
 		test_setup(state);
 	}
@@ -348,7 +317,7 @@ static void the_process_goes_first(void **state)
 	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
 	host_mm_exit();
 	assert_true(test_vm->dead);
-	assert_int_equal(mapped(), 0);
+	assert_int_equal(test_mapped(), 0);
 	assert_int_equal(host_intervals, 1);
 	cpu_exit(vcpu);
 	mmu_unload(vcpu);

@@ -17,6 +17,7 @@ static struct rw_semaphore sem;
 static int machine_setup(void **state)
 {
 	(void)state;
+	test_unfinished++;
 	machine_start();
 	mutex_init(&mutex);
 	spin_lock_init(&outer);
@@ -30,6 +31,7 @@ static int machine_teardown(void **state)
 	(void)state;
 	host_locks_reset();
 	machine_stop();
+	test_unfinished--;
 	return 0;
 }
 

@@ -16,13 +16,6 @@
 
 #define HVA(n)	host_hva(n)
 
-/* Guest frame n, at the guest address n << 12: there is no paging. */
-static struct vcpu *flat_guest(void)
-{
-	test_memory(16);
-	return test_vcpu[0];
-}
-
 /* Which of the 16 frames are mapped, as bits. */
 static unsigned int mapped(void)
 {

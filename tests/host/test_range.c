@@ -13,41 +13,9 @@
 
 #define HVA(n)	host_hva(n)
 
-/* Guest frame n, at the guest address n << 12: there is no paging. */
-static struct vcpu *flat_guest(void)
-{
-	int i;
-
-	test_memory(16);
-	for (i = 0; i < TEST_VCPUS; i++) {
-		assert_int_equal(cpu_enter(test_vcpu[i]), 0);
-		cpu_exit(test_vcpu[i]);
-	}
-	return test_vcpu[0];
-}
-
-static long mapped(void)
-{
-	return stat(test_vm, sptes_set) - stat(test_vm, sptes_cleared);
-}
-
 static struct memslot *slot_0(void)
 {
 	return test_vm->memslots.slot[0];
-}
-
-/* A section, in pages of the process. */
-static struct mmu_notifier_range start(unsigned int first, unsigned int end)
-{
-	struct mmu_notifier_range range = host_range(HVA(first), HVA(end));
-
-	host_section_start(&range);
-	return range;
-}
-
-static void end(struct mmu_notifier_range *range)
-{
-	host_section_end(range, false);
 }
 
 /* The fault's question, with the sequence as it is now. */
@@ -84,14 +52,14 @@ static void from_start_to_end_nothing_of_the_range_is_mapped(void **state)
 	flat_guest();
 	before = retry_begin(test_vm, slot_0());
 	assert_int_equal(refused(), 0);
-	range = start(3, 6);
+	range = section_start(3, 6);
 	assert_int_equal(test_vm->mmu_invalidate_in_progress, 1);
 	during = retry_begin(test_vm, slot_0());
 	assert_int_equal(refused(), PAGES(3, 6));
 	/* Nothing has ended yet: the sequence has not moved. */
 	assert_false(must_retry(2, before));
 	assert_true(must_retry(3, before));
-	end(&range);
+	section_end(&range);
 	assert_int_equal(test_vm->mmu_invalidate_in_progress, 0);
 	/* Who asked the host before the end must start again, whatever it asked for. */
 	assert_true(must_retry(3, before) && must_retry(3, during) && must_retry(2, during));
@@ -104,26 +72,26 @@ static void sections_that_overlap_are_one_until_the_last_ends(void **state)
 
 	(void)state;
 	flat_guest();
-	a = start(2, 4);
-	b = start(8, 10);
+	a = section_start(2, 4);
+	b = section_start(8, 10);
 	assert_int_equal(test_vm->mmu_invalidate_in_progress, 2);
 	assert_int_equal(refused(), PAGES(2, 10));
-	end(&a);
+	section_end(&a);
 	assert_int_equal(refused(), PAGES(2, 10));
-	c = start(0, 1);			/* before b has ended: it joins */
+	c = section_start(0, 1);			/* before b has ended: it joins */
 	assert_int_equal(refused(), PAGES(0, 10));
-	end(&b);
+	section_end(&b);
 	assert_int_equal(refused(), PAGES(0, 10));
-	end(&c);
+	section_end(&c);
 	assert_int_equal(refused(), 0);
 	/* The next one begins anew. */
-	a = start(12, 13);
+	a = section_start(12, 13);
 	assert_int_equal(refused(), PAGES(12, 13));
 	/* Nested, and ending the other way round. */
-	b = start(12, 13);
-	end(&a);
+	b = section_start(12, 13);
+	section_end(&a);
 	assert_int_equal(refused(), PAGES(12, 13));
-	end(&b);
+	section_end(&b);
 	assert_int_equal(refused(), 0);
 	assert_int_equal(test_vm->mmu_invalidate_in_progress, 0);
 }
@@ -135,13 +103,13 @@ static void what_is_of_no_slot_concerns_nobody(void **state)
 
 	(void)state;
 	flat_guest();
-	a = start(16, 40);
+	a = section_start(16, 40);
 	assert_int_equal(refused(), 0);
 	before = retry_begin(test_vm, slot_0());
-	b = start(5, 6);
+	b = section_start(5, 6);
 	assert_int_equal(refused(), PAGES(5, 6));
-	end(&a);
-	end(&b);
+	section_end(&a);
+	section_end(&b);
 	assert_true(must_retry(20, before));
 }
 
@@ -181,17 +149,17 @@ static void a_range_of_several_slots_covers_all_of_them(void **state)
 	expect_done(vcpu, 0x5000, PFERR_WRITE, 5);
 	expect_done(vcpu, 0x19000, PFERR_WRITE, 5);
 	expect_done(vcpu, 0x7000, PFERR_WRITE, 7);
-	range = start(5, 7);
+	range = section_start(5, 7);
 	assert_int_equal(refused(), PAGES(5, 27));
 	assert_int_equal(stat(test_vm, sptes_unmapped), 2);
-	assert_int_equal(mapped(), 1);
-	end(&range);
+	assert_int_equal(test_mapped(), 1);
+	section_end(&range);
 	/* The second slot alone. */
 	assert_int_equal(test_slot(0, 0, 0, 0, 0), 0);
 	assert_int_equal(test_slot(0, 0, 4, HVA(12), 0), 0);
-	range = start(3, 6);
+	range = section_start(3, 6);
 	assert_int_equal(refused(), PAGES(24, 26));
-	end(&range);
+	section_end(&range);
 }
 
 static void a_fault_in_a_section_tries_again(void **state)
@@ -201,13 +169,13 @@ static void a_fault_in_a_section_tries_again(void **state)
 	gpa_t gpa;
 
 	(void)state;
-	range = start(3, 4);
+	range = section_start(3, 4);
 	assert_int_equal(page_fault(vcpu, 0x3000, PFERR_WRITE, &gpa), FAULT_RESUME);
 	assert_int_equal(stat(test_vm, faults_retried), 1);
-	assert_int_equal(mapped(), 0);
+	assert_int_equal(test_mapped(), 0);
 	expect_done(vcpu, 0x4000, PFERR_WRITE, 4);	/* beside it all is as ever */
 	assert_int_equal(stat(test_vm, faults_retried), 1);
-	end(&range);
+	section_end(&range);
 	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
 	assert_int_equal(stat(test_vm, faults_retried), 1);
 	expect_clean_audit(test_vm);
@@ -216,10 +184,10 @@ static void a_fault_in_a_section_tries_again(void **state)
 /* The whole section comes and goes between the fault's lookup and mmu_lock, elsewhere. */
 static void elsewhere(void *data)
 {
-	struct mmu_notifier_range range = start(9, 10);
+	struct mmu_notifier_range range = section_start(9, 10);
 
 	(void)data;
-	end(&range);
+	section_end(&range);
 }
 
 static struct mmu_notifier_range held;
@@ -227,7 +195,7 @@ static struct mmu_notifier_range held;
 static void elsewhere_and_not_over(void *data)
 {
 	(void)data;
-	held = start(9, 10);
+	held = section_start(9, 10);
 }
 
 static void a_section_elsewhere_costs_a_retry_only_if_it_ends(void **state)
@@ -238,11 +206,11 @@ static void a_section_elsewhere_costs_a_retry_only_if_it_ends(void **state)
 	(void)state;
 	host_arm_pause(PAUSE_FAULT_WINDOW, elsewhere_and_not_over, NULL);
 	assert_int_equal(page_fault(vcpu, 0x3000, PFERR_WRITE, &gpa), FAULT_RESUME);
-	assert_int_equal(mapped(), 1);
-	end(&held);
+	assert_int_equal(test_mapped(), 1);
+	section_end(&held);
 	host_arm_pause(PAUSE_FAULT_WINDOW, elsewhere, NULL);
 	assert_int_equal(page_fault(vcpu, 0x4000, PFERR_WRITE, &gpa), FAULT_RESUME);
-	assert_int_equal(mapped(), 1);
+	assert_int_equal(test_mapped(), 1);
 	assert_int_equal(stat(test_vm, faults_retried), 1);
 }
 
@@ -260,165 +228,19 @@ static void one_flush_serves_all_pages_of_a_range(void **state)
 	}
 	flushes = stat(test_vm, tlb_flushes);
 	host_ipis = 0;
-	range = start(0, 16);
-	assert_int_equal(mapped(), 0);
+	range = section_start(0, 16);
+	assert_int_equal(test_mapped(), 0);
 	assert_int_equal(stat(test_vm, sptes_unmapped), 16);
 	assert_int_equal(stat(test_vm, tlb_flushes), flushes + 1);
 	assert_int_equal(host_ipis, 2);
 	for (i = 0; i < 16; i++)
-		assert_false(cpu_caches(test_vcpu[0], i << 12) || cpu_caches(test_vcpu[1], i << 12));
-	end(&range);
+		assert_false(cpu_caches(test_vcpu[0], i << 12) ||
+			     cpu_caches(test_vcpu[1], i << 12));
+	section_end(&range);
 	/* Nothing mapped, nothing to flush; and the end never has anything. */
 	host_invalidate(HVA(0), HVA(16));
 	assert_int_equal(stat(test_vm, tlb_flushes), flushes + 1);
 	assert_int_equal(stat(test_vm, invalidations), 2);
-}
-
-/* ---- slot changes wait ---- */
-
-static void create_1(void *data)
-{
-	(void)data;
-	host_check(!test_slot(1, 24, 4, HVA(4), 0), "slot 1 is not made");
-}
-
-static void delete_0(void *data)
-{
-	(void)data;
-	host_check(!test_slot(0, 0, 0, 0, 0), "slot 0 is not deleted");
-}
-
-static void move_0(void *data)
-{
-	(void)data;
-	host_check(!test_slot(0, 8, 16, HVA(0), 0), "slot 0 is not moved");
-}
-
-static void a_slot_change_waits_until_no_section_is_under_way(void **state)
-{
-	static const struct {
-		void (*change)(void *data);
-		gfn_t gfn;		/* of page 5, once it is done; 0: nowhere */
-	} cases[] = { { create_1, 25 }, { delete_0, 0 }, { move_0, 13 } };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct mmu_notifier_range a, b;
-		struct vcpu *vcpu = flat_guest();
-		struct memslot *was[2];
-		gpa_t gpa;
-
-		expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
-		a = start(5, 6);
-		memcpy(was, test_vm->memslots.slot, sizeof(was));
-		host_start_other(cases[i].change, NULL);
-		b = start(40, 41);
-		assert_int_equal(host_others_go_on(), 1);
-		end(&a);
-		assert_int_equal(host_others_go_on(), 1);
-		/* Neither door finds another slot than at the start. */
-		assert_memory_equal(was, test_vm->memslots.slot, sizeof(was));
-		spin_lock(&test_vm->mmu_lock);
-		assert_ptr_equal(gfn_to_memslot(test_vm, 5), was[0]);
-		assert_null(gfn_to_memslot(test_vm, 25));
-		assert_ptr_equal(next_slot_in_hva(test_vm, NULL, HVA(5), HVA(6)), was[0]);
-		spin_unlock(&test_vm->mmu_lock);
-		/* What goes is unmapped already, and stays so. */
-		if (cases[i].change != create_1) {
-			assert_int_equal(mapped(), 0);
-			assert_int_equal(page_fault(vcpu, 0x3000, 0, &gpa), FAULT_RESUME);
-			assert_int_equal(mapped(), 0);
-		}
-		end(&b);
-		assert_int_equal(host_others_go_on(), 0);
-		if (cases[i].gfn)
-			expect_done(vcpu, cases[i].gfn << PAGE_SHIFT, PFERR_WRITE, 5);
-		expect_clean_audit(test_vm);
-		test_teardown(state);
-		test_setup(state);
-	}
-}
-
-static void end_held(void *data)
-{
-	struct mmu_notifier_range again;
-
-	(void)data;
-	end(&held);
-	if (mapped() > 1)		/* once: between the wake-up and the lock, another one */
-		return;
-	again = start(1, 2);
-	end(&again);
-}
-
-/* The other way round: the test waits, and the host ends its section elsewhere. */
-static void whoever_waits_lets_the_host_go_on(void **state)
-{
-	(void)state;
-	flat_guest();
-	held = start(5, 6);
-	host_waits = (struct host_hook){ end_held };
-	assert_int_equal(test_slot(1, 24, 4, HVA(4), 0), 0);
-	expect_done(test_vcpu[0], 25 << PAGE_SHIFT, PFERR_WRITE, 5);
-	assert_int_equal(test_vm->mmu_invalidate_in_progress, 0);
-}
-
-/* ---- large ranges, and who may sleep in them ---- */
-
-#define LARGE 1024
-
-static void fault_meanwhile(void *data)
-{
-	gpa_t gpa;
-
-	(void)data;
-	/* Of the range, nothing; but there is no need to wait for the rest of it. */
-	assert_int_equal(page_fault(test_vcpu[1], 0x1000, PFERR_WRITE, &gpa), FAULT_RESUME);
-	assert_int_equal(stat(test_vm, faults_retried), 1);
-	assert_int_equal(page_fault(test_vcpu[1], 0x3fe000, PFERR_WRITE, &gpa), FAULT_RESUME);
-	assert_int_equal(stat(test_vm, faults_retried), 2);
-	assert_int_equal(page_fault(test_vcpu[1], 0x3ff000, PFERR_WRITE, &gpa), FAULT_RESUME);
-	assert_int_equal(stat(test_vm, faults_retried), 2);
-	assert_false(cpu_caches(test_vcpu[0], 0x1000) && host_lose_ipis);
-}
-
-static void only_who_may_sleep_lets_others_at_the_lock(void **state)
-{
-	static const unsigned int flags[] = { 0, MMU_NOTIFIER_RANGE_BLOCKABLE };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(flags); i++) {
-		struct mmu_notifier_range range = host_range(HVA(0), HVA(LARGE - 1));
-
-		test_memory(LARGE);
-		audit_always = false;
-		expect_done(test_vcpu[0], 0x1000, PFERR_WRITE, 1);
-		expect_done(test_vcpu[0], 0x3f0000, PFERR_WRITE, 0x3f0);
-		assert_int_equal(cpu_enter(test_vcpu[1]), 0);
-		cpu_exit(test_vcpu[1]);
-		range.flags = flags[i];
-		host_resched = (struct host_hook){ fault_meanwhile };
-		host_section_start(&range);
-		assert_int_equal(!host_resched.run, !!flags[i]);
-		host_resched.run = NULL;
-		assert_int_equal(stat(test_vm, sptes_unmapped), 2);
-		assert_int_equal(mapped(), !!flags[i]);
-		host_section_end(&range, false);
-		expect_clean_audit(test_vm);
-		test_teardown(state);
-		test_setup(state);
-	}
-}
-
-/* The process goes in the middle: no end will come, and nobody may wait for it. */
-static void a_vm_may_go_in_the_middle_of_a_section(void **state)
-{
-	(void)state;
-	flat_guest();
-	expect_done(test_vcpu[0], 0x3000, PFERR_WRITE, 3);
-	held = start(3, 4);
-	test_free_vm();
-	end(&held);
 }
 
 int range_tests(void)
@@ -432,10 +254,6 @@ int range_tests(void)
 		mmu_test(a_fault_in_a_section_tries_again),
 		mmu_test(a_section_elsewhere_costs_a_retry_only_if_it_ends),
 		mmu_test(one_flush_serves_all_pages_of_a_range),
-		mmu_test(a_slot_change_waits_until_no_section_is_under_way),
-		mmu_test(whoever_waits_lets_the_host_go_on),
-		mmu_test(only_who_may_sleep_lets_others_at_the_lock),
-		mmu_test(a_vm_may_go_in_the_middle_of_a_section),
 	};
 
 	if (!test_protocol_is("range"))

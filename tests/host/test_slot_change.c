@@ -12,11 +12,6 @@
 
 #define HVA(n)	host_hva(n)
 
-static long mapped(void)
-{
-	return stat(test_vm, sptes_set) - stat(test_vm, sptes_cleared);
-}
-
 /* What another CPU does to slot 0; the slot has 16 pages from gfn 0 on. */
 static void delete_it(void *data)
 {
@@ -135,7 +130,7 @@ static void a_fault_maps_nothing_of_a_slot_that_goes(void **state)
 		host_arm_pause(PAUSE_FAULT_WINDOW, change_in_the_window, cases[i].change);
 		assert_int_equal(page_fault(test_vcpu[0], 0x3000, PFERR_WRITE, &gpa),
 				 FAULT_RESUME);
-		host_check(stat(test_vm, faults_slot_moved) == 1 && !mapped(), "%s: mapped",
+		host_check(stat(test_vm, faults_slot_moved) == 1 && !test_mapped(), "%s: mapped",
 			   cases[i].what);
 		assert_int_equal(host_others_go_on(), 0);
 		expect_clean_audit(test_vm);
@@ -166,9 +161,8 @@ static void a_fault_that_meets_a_new_log_is_in_it(void **state)
 	host_arm_pause(PAUSE_FAULT_WINDOW, change_in_the_window, log_it);
 	assert_int_equal(page_fault(test_vcpu[0], 0x3000, PFERR_WRITE, &gpa), FAULT_RESUME);
 	assert_int_equal(host_others_go_on(), 0);
-	if (mapped())
-		assert_int_equal(*test_vm->memslots.slot[0]->dirty_bitmap, BIT(3));
-	assert_int_equal(mapped(), 1);
+	assert_int_equal(test_mapped(), 1);
+	assert_int_equal(*test_vm->memslots.slot[0]->dirty_bitmap, BIT(3));
 }
 
 static void the_bitmap_stays_as_long_as_its_readers(void **state)
@@ -239,7 +233,7 @@ static void a_slot_that_is_being_unmapped_is_not_mapped_again(void **state)
 		host_resched = (struct host_hook){ fault_on_page_1 };
 		assert_int_equal(test_slot(0, 2048, move[i] ? LARGE : 0, HVA(0), 0), 0);
 		assert_null(host_resched.run);
-		assert_int_equal(mapped(), 0);
+		assert_int_equal(test_mapped(), 0);
 		assert_int_equal(stat(test_vm, sptes_unmapped), 1);
 		expect_clean_audit(test_vm);
 		test_teardown(state);

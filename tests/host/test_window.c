@@ -19,18 +19,6 @@
 #define SEQLOCK	IS_ENABLED(CONFIG_KVMSWAP_SEQLOCK)
 #define HVA(n)	host_hva(n)
 
-/* Guest frame n, at the guest address n << 12: there is no paging. */
-static struct vcpu *flat_guest(void)
-{
-	test_memory(16);
-	return test_vcpu[0];
-}
-
-static long mapped(void)
-{
-	return stat(test_vm, sptes_set) - stat(test_vm, sptes_cleared);
-}
-
 static void swap_3(void *data)
 {
 	(void)data;
@@ -106,7 +94,7 @@ static void an_invalidation_in_the_window(void **state)
 			   cases[i].what, audit.stale_sptes);
 		test_stale_allowed += audit.stale_sptes;
 		if (SEQLOCK) {
-			assert_int_equal(mapped(), 0);
+			assert_int_equal(test_mapped(), 0);
 			outcome = guest_access(vcpu, 0x3000, PFERR_WRITE, &result);
 			host_check(outcome == cases[i].outcome, "%s: %d", cases[i].what, outcome);
 			if (outcome == ACCESS_DONE)
@@ -128,7 +116,7 @@ static void fault_in_other(void *data)
 	gpa_t gpa;
 
 	host_check(page_fault(data, 0x3000, PFERR_WRITE, &gpa) == FAULT_RESUME, "no page");
-	mapped_then = mapped();
+	mapped_then = test_mapped();
 }
 
 static void fault_on_another_cpu(void *data)
@@ -263,7 +251,7 @@ static void before_and_after_the_window_all_is_well(void **state)
 	assert_true(host_swap_out(HVA(3)));		/* before */
 	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
 	assert_true(host_swap_out(HVA(3)));		/* after */
-	assert_int_equal(mapped(), 0);
+	assert_int_equal(test_mapped(), 0);
 	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
 	assert_int_equal(stat(test_vm, faults_retried), 0);
 	assert_int_equal(stat(test_vm, sptes_unmapped), 1);
@@ -286,7 +274,7 @@ static void a_fault_that_release_overtakes_maps_nothing(void **state)
 	assert_int_equal(cpu_enter(vcpu), 0);
 	host_arm_pause(PAUSE_FAULT_WINDOW, exit_in_the_window, NULL);
 	assert_int_equal(guest_access(vcpu, 0x3000, 0, &result), -EIO);
-	assert_int_equal(mapped(), 0);
+	assert_int_equal(test_mapped(), 0);
 	assert_int_equal(stat(test_vm, sptes_set), 0);
 }
 

@@ -10,6 +10,10 @@
 #endif
 
 /* .invalidate_range is called where 6.1 does, or as arch_invalidate_secondary_tlbs() is. */
-#define HOST_OLD_CALLS (LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0))
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define HOST_OLD_CALLS 1
+#else
+#define HOST_OLD_CALLS 0
+#endif
 
 #endif
