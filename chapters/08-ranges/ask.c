@@ -11,6 +11,7 @@
 #include "ranges.h"
 
 #define ASK_CODE (ABI_CODE + PAGE)
+#define LIMIT_MS 5000
 
 extern const char ask_text[], ask_text_count[], ask_text_end[];
 
@@ -20,6 +21,7 @@ static struct asked {
 	pthread_t thread;
 	sem_t go, stopped;
 	bool quit;
+	long long faults[2];	/* when it was asked: all, and those that were retried */
 } asked[VMM_MAX_VCPUS];
 
 static void *ask_thread(void *arg)
@@ -101,7 +103,22 @@ static void prepare(struct vmm *vm, int n, const char *text, uint64_t gpa, int p
 void ask_start(struct vmm *vm, int n, uint64_t gpa)
 {
 	prepare(vm, n, ask_text, gpa, 0);
+	asked[n].faults[0] = stat_of(vm, "faults");
+	asked[n].faults[1] = stat_of(vm, "faults_retried");
 	sem_post(&asked[n].go);
+}
+
+/* A fault that waits is retried, or sleeps right after it was counted. */
+bool ask_waits(struct vmm *vm, int n)
+{
+	bool range = is_protocol("range");
+	const char *sign = range ? "faults_retried" : "faults";
+	long long before = asked[n].faults[range];
+	int ms;
+
+	for (ms = LIMIT_MS; ms > 0 && stat_of(vm, sign) < before + (range ? 3 : 1); ms -= 5)
+		usleep(5000);
+	return !ask_told(vm, n, 100);
 }
 
 bool ask_told(struct vmm *vm, int n, int ms)

@@ -45,9 +45,9 @@ static void show_faults(struct vmm *vm, const struct act *act)
 	bool in_range, outside, other, held;
 
 	ask_start(vm, 0, IN_RANGE);
-	in_range = ask_told(vm, 0, 300);
+	in_range = changes_come_first() ? ask_told(vm, 0, 5000) : !ask_waits(vm, 0);
 	ask_start(vm, 1, OUTSIDE);
-	outside = ask_told(vm, 1, is_protocol("interval") ? 300 : 5000);
+	outside = is_protocol("interval") ? !ask_waits(vm, 1) : ask_told(vm, 1, 5000);
 	ask_start(vm, 2, OTHER_SLOT);
 	other = ask_told(vm, 2, 5000);
 	retried = stat_of(vm, "faults_retried") - retried;
@@ -145,7 +145,7 @@ void show_late_slot(void)
 	value("KVM_SET_USER_MEMORY_REGION", "%s", made ? "done meanwhile" : "waits");
 	if (made) {
 		ask_start(late_vm, 0, LATE_GPA);
-		told = ask_told(late_vm, 0, 300);
+		told = !ask_waits(late_vm, 0);
 		value("a fault in the new slot", "%s", when(told));
 		check(!told, "nothing is mapped that is about to go");
 	}

@@ -49,10 +49,12 @@ void act_end(struct act *act);
 struct vmm *ask_create(char *memory, int vcpus);
 /** ask_destroy() - the end of that VM. */
 void ask_destroy(struct vmm *vm);
-/** ask_start() - vCPU @n reads the word at @gpa, on a thread of its own. */
+/** ask_start() - vCPU @n is to read the word at @gpa, on a thread of its own. */
 void ask_start(struct vmm *vm, int n, uint64_t gpa);
 /** ask_told() - has it? Waits up to @ms milliseconds for that. */
 bool ask_told(struct vmm *vm, int n, int ms);
+/** ask_waits() - after ask_start(): does its fault wait, once there is one? */
+bool ask_waits(struct vmm *vm, int n);
 /** ask_end() - wait for vCPU @n; returns the word that it read. */
 uint32_t ask_end(struct vmm *vm, int n);
 /** count_start() - vCPU @n writes to @pages from @gpa on, and then counts; vmm_kick() ends it. */
