@@ -102,12 +102,14 @@ run: module$(LAST) programs $(STAMP)/vm ## boot, swap a guest under memory press
 $(CHAPTERS:%=chapter%): chapter%: module% programs $(STAMP)/vm
 	@code/boot/chapter.py $*
 
+chapter7: module6	# which it is compared with
+
 $(filter-out diff0,$(CHAPTERS:%=diff%)): diff%: $(STAMP)/test
 	@code/boot/chapterdiff.py $*
 
 # For the help; the rules above do the work.
-chapterN: ## N = 0 to 5: build, boot and check that chapter
-diffN: ## N = 1 to 5: what chapter N adds to the module
+chapterN: ## N = 0 to 8: build, boot and check that chapter
+diffN: ## N = 1 to 8: what chapter N adds to the module
 chapterN diffN:
 	@echo "put a number in the place of N, for example: make $(subst N,3,$@)"; false
 
@@ -117,7 +119,7 @@ shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the mod
 
 # --- checks ------------------------------------------------------------------------
 
-test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(ALL_READY) ## every test, on both kernels unless KERNEL= is given; the last line has the totals
+test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(ALL_READY) ## every test, on both kernels unless KERNEL= is given; the last line has the totals
 	@KERNELS='$(KERNELS)' tests/run.py $(STEPS)
 
 test-boot: $(KERNEL_READY) $(STAMP)/vm ## test the tools in code/boot

@@ -46,7 +46,7 @@ $(GDB_PROGRAM): tests/gdb/state.c chapters/demo.h $(DEMO_SHARED) $(LIBVMM)
 	$(CC) $(filter-out -MMD -MP,$(VMM_CFLAGS)) -o $@ $< $(DEMO_SHARED) $(LIBVMM) $(VMM_LDLIBS)
 
 test-gdb: $(CHAPTERS:%=module%) programs $(STAMP)/vm $(STAMP)/gdb ## the GDB commands, on VMs in a known state
-	@$(MAKE) --no-print-directory -s $(GDB_PROGRAM)
+	@flock $(BUILD)/lock $(MAKE) --no-print-directory -s $(GDB_PROGRAM)
 	@tests/gdb/decoder_test.py
 	@tests/gdb/race_test.py
 	@tests/gdb/gdb_test.py $(GDB_TESTS)

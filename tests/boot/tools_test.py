@@ -287,6 +287,17 @@ class Judgement(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(runner.count(text), counts)
 
+    def test_order(self):
+        """Which step the runner of all tests starts next."""
+        alone = runner.ALONE[0]
+        first, second, other = (runner.Job(step, kernel) for step, kernel in
+                                ((alone, "1"), (alone, "2"), ("test-swap", "1")))
+        self.assertIs(runner.startable([first, second, other], []), first)
+        self.assertIs(runner.startable([second, other], [first]), other)
+        self.assertIs(runner.startable([second], [other]), second)
+        self.assertIsNone(runner.startable([second], [first]))
+        self.assertIsNone(runner.startable([], []))
+
     def test_chapter_files(self):
         """Which files a chapter has, by Kbuild."""
         kbuild = (ROOT / "kernel-module/Kbuild").read_text()

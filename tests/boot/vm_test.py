@@ -11,14 +11,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = ROOT / "code/boot/boot.py"
+KERNEL = os.environ.get("KERNEL", "6.1")
 VM_FAILED = 125
 
 
 def boot(*arguments, command):
     """Boots the VM once."""
-    return subprocess.run([BOOT, "--name", "selftest", *arguments, "--", command],
+    return subprocess.run([BOOT, "--name", f"selftest-{KERNEL}", *arguments, "--", command],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=120, check=False)
+                          timeout=400, check=False)
 
 
 def processes_with(text):
@@ -152,7 +153,7 @@ class Interrupts(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             mark = f"kvmswap-mark={os.getpid()}.{number}"
             with subprocess.Popen(
-                    [BOOT, "--name", "selftest", "--append", mark, "--", "sleep 1000"],
+                    [BOOT, "--name", f"selftest-{KERNEL}", "--append", mark, "--", "sleep 1000"],
                     cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL, start_new_session=True) as process:
                 while len(processes_with(mark)) < 2:
