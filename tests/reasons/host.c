@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,16 @@ void prefer_node(int node)
 	if (node < 0 ? syscall(SYS_set_mempolicy, default_policy, NULL, 0) :
 	    syscall(SYS_set_mempolicy, preferred, &nodes, 64))
 		fail("set_mempolicy for node %d: %s", node, strerror(errno));
+}
+
+void run_on(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		fail("sched_setaffinity to CPU %d: %s", cpu, strerror(errno));
 }
 
 void move_to_node(char *hva, int pages, int node)

@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -115,15 +114,11 @@ static void numa_balancing(void)
 	double limit = seconds() + 30;
 	long long hints, migrated;
 	struct guest *g;
-	cpu_set_t cpus;
 	int before, after;
 
 	set_file(BALANCING "scan_delay_ms", "10");
 	set_file(BALANCING "scan_period_min_ms", "20");
-	CPU_ZERO(&cpus);
-	CPU_SET(0, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		fail("sched_setaffinity: %s", strerror(errno));
+	run_on(0);
 	prefer_node(1);
 	g = guest_create(anonymous());
 	guest_fill(g, 0, PAGES, 2);

@@ -177,6 +177,8 @@ int frames_flagged(const char *hva, int pages, int bit);
 int on_node(const char *hva, int pages, int node);
 /** prefer_node() - this thread's new pages come from node @node; -1: from where it runs. */
 void prefer_node(int node);
+/** run_on() - this thread, and those that it starts, run on @cpu alone. */
+void run_on(int cpu);
 /** move_to_node() - move_pages() of all @pages to @node, until all are there or 10 s over. */
 void move_to_node(char *hva, int pages, int node);
 /** log_has() - has the kernel's log a line with @text? */

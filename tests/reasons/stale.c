@@ -121,6 +121,7 @@ static void other_process(int file)
 static void *move_it(void *unused)
 {
 	(void)unused;
+	run_on(1);		/* alone there: it may be held */
 	wait_for(&move, 10);
 	if (mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, away) != away)
 		fail("mremap: %s", strerror(errno));
@@ -216,6 +217,7 @@ static void mremap_held(void)
 	struct guest *g;
 	pid_t other;
 
+	run_on(0);		/* who frees the page and who takes it: one list of free pages */
 	talk = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	other = fork();
 	if (talk == MAP_FAILED || other < 0)
