@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "code/boot"
+KERNEL = os.environ.get("KERNEL", "6.1")
+KERNELS = ROOT / "build/kernel"
 sys.path[:0] = [str(TOOLS), str(ROOT / "tests")]
 
 import chapter  # noqa: E402
@@ -83,8 +85,8 @@ class Setup(Scratch):
 
     def test_kernel_of_ones_own(self):
         """The user's kernel is taken, unless the two parts do not belong together."""
-        image = (ROOT / "build/kernel/6.1/vmlinuz").resolve()
-        headers = (ROOT / "build/kernel/6.1/headers").resolve()
+        image = (KERNELS / KERNEL / "vmlinuz").resolve()
+        headers = (KERNELS / KERNEL / "headers").resolve()
         self.addCleanup(shutil.rmtree, ROOT / "build/kernel/selftest", True)
         for given, words in (
                 (("--image", image), "go together"),
@@ -133,7 +135,7 @@ class Module(Scratch):
         """Builds a module of two files."""
         source = self.place / "source"
         source.mkdir(exist_ok=True)
-        self.addCleanup(shutil.rmtree, ROOT / "build/6.1/chapter99", True)
+        self.addCleanup(shutil.rmtree, ROOT / "build" / KERNEL / "chapter99", True)
         (source / "Kbuild").write_text(kbuild)
         if not (source / "other.c").exists():
             (source / "other.c").write_text("extern int kvmswap_other;\nint kvmswap_other;\n")
@@ -141,13 +143,13 @@ class Module(Scratch):
             "#include <linux/module.h>\nextern int kvmswap_other;\n"
             f"static int __init hello(void)\n{{\n{body}\n}}\n"
             'module_init(hello);\nMODULE_LICENSE("GPL");\n')
-        return subprocess.run([TOOLS / "module.py", "6.1", self.CHAPTER, "--source", source],
+        return subprocess.run([TOOLS / "module.py", KERNEL, self.CHAPTER, "--source", source],
                               capture_output=True, text=True, check=False)
 
     def test_incremental(self):
         """The second build compiles the file that changed, and no other."""
         self.assertEqual(self.build("return kvmswap_other;").returncode, 0)
-        built = ROOT / "build/6.1/chapter99"
+        built = ROOT / "build" / KERNEL / "chapter99"
         self.assertTrue((built / "kvmswap.ko").exists())
         self.assertTrue((built / "hello.c").is_symlink())
         run = self.build("return kvmswap_other + 1;")
@@ -169,7 +171,7 @@ class Module(Scratch):
         body = "static int here;\nint __user *there = &here;\nreturn there == NULL;"
         for body, status in (("return 0;", 0), (body, 125)):
             self.assertEqual(self.build(body).returncode, 0)
-            run = subprocess.run([TOOLS / "module.py", "6.1", self.CHAPTER, "--sparse",
+            run = subprocess.run([TOOLS / "module.py", KERNEL, self.CHAPTER, "--sparse",
                                   "--source", self.place / "source"],
                                  capture_output=True, text=True, check=False)
             self.assertEqual(run.returncode, status, run.stderr)
@@ -177,7 +179,7 @@ class Module(Scratch):
 
     def test_no_source(self):
         """A folder without a Kbuild is no module."""
-        run = subprocess.run([TOOLS / "module.py", "6.1", "99", "--source", self.bin],
+        run = subprocess.run([TOOLS / "module.py", KERNEL, "99", "--source", self.bin],
                              capture_output=True, text=True, check=False)
         self.assertEqual(run.returncode, 125)
         self.assertIn("Kbuild: no such file", run.stderr)
@@ -199,29 +201,30 @@ class Chapter(Scratch):
         """As expected, not as expected, with a bad status, with a module that fails."""
         source = self.place / "source"
         source.mkdir()
-        self.addCleanup(shutil.rmtree, ROOT / "build/6.1/chapter98", True)
+        self.addCleanup(shutil.rmtree, ROOT / "build" / KERNEL / "chapter98", True)
         (source / "Kbuild").write_text("obj-m := kvmswap.o\n")
         (source / "kvmswap.c").write_text(
             "#include <linux/module.h>\nstatic int __init hello(void)\n{\nreturn 0;\n}\n"
             "static void __exit bye(void)\n{\n}\n"
             'module_init(hello);\nmodule_exit(bye);\nMODULE_LICENSE("GPL");\n')
-        self.assertEqual(subprocess.run([TOOLS / "module.py", "6.1", "98", "--source",
+        self.assertEqual(subprocess.run([TOOLS / "module.py", KERNEL, "98", "--source",
                                          source], capture_output=True,
                                         check=False).returncode, 0)
         shows = "lsmod | cut -d ' ' -f 1 | grep kvmswap; free -m | awk 'NR == 3 { print $2 }'"
         run = self.demo(shows, "kvmswap\n\\d+\n", "--swap 100  # more is not needed\n")
         self.assertEqual((run.returncode, run.stdout.splitlines()),
-                         (0, ["kvmswap", "100", "chapter 98: 2 passed, 0 failed"]), run.stderr)
+                         (0, ["kvmswap", "100", f"chapter 98 on {KERNEL}: 2 passed, 0 failed"]),
+                         run.stderr)
         run = self.demo("echo one; echo two", "one\nthree\n")
         self.assertEqual(run.returncode, 1)
-        self.assertIn("chapter 98: 1 passed, 1 failed", run.stdout)
+        self.assertIn(f"chapter 98 on {KERNEL}: 1 passed, 1 failed", run.stdout)
         self.assertIn("    one\n  - three\n  + two\n", run.stderr)
         run = self.demo("exit 9", "")
         self.assertIn("the demo ended with status 9", run.stderr)
-        self.assertIn("chapter 98: 0 passed, 1 failed", run.stdout)
+        self.assertIn(f"chapter 98 on {KERNEL}: 0 passed, 1 failed", run.stdout)
         (source / "kvmswap.c").write_text(
             (source / "kvmswap.c").read_text().replace("return 0;", "return -5;"))
-        subprocess.run([TOOLS / "module.py", "6.1", "98", "--source", source],
+        subprocess.run([TOOLS / "module.py", KERNEL, "98", "--source", source],
                        capture_output=True, check=True)
         run = self.demo("exit 0", "")
         self.assertEqual(run.returncode, 125)
