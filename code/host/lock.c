@@ -20,6 +20,10 @@ static struct {
 
 static int nr_orders;
 
+/* Who gets this lock before us, the next time that we take it. */
+struct host_lock *host_contended;
+struct host_hook host_contends;
+
 /** host_lock_init() - a lock that nobody holds. */
 void host_lock_init(struct host_lock *lock, const char *name, bool spins)
 {
@@ -70,6 +74,14 @@ static void take(struct host_lock *lock)
 /** host_lock_write() - take a lock for oneself alone. */
 void host_lock_write(struct host_lock *lock)
 {
+	struct host_context mine;
+
+	if (lock == host_contended) {
+		host_contended = NULL;
+		host_other_context(&mine);
+		host_run_hook(&host_contends);
+		host_own_context(&mine);
+	}
 	host_check(!lock->written && !lock->readers, "%s is taken: a deadlock", lock->name);
 	take(lock);
 	lock->written = true;

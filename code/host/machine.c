@@ -25,6 +25,7 @@ void machine_start(void)
 	memset(host_pause, 0, sizeof(host_pause));
 	memset(pause_state, 0, sizeof(pause_state));
 	host_resched.run = NULL;
+	host_contended = NULL;
 	host_section_begun.run = NULL;
 	host_section_ends.run = NULL;
 	host_log[0] = '\0';

@@ -118,7 +118,7 @@ static void and_until_nobody_has_it_any_more(void **state)
 static void a_call_takes_its_own_slot_and_no_other(void **state)
 {
 	struct vcpu *vcpu = flat_guest();
-	long calls;
+	long calls, flushes;
 	int i;
 
 	(void)state;
@@ -134,12 +134,14 @@ static void a_call_takes_its_own_slot_and_no_other(void **state)
 	}
 	assert_int_equal(test_mapped(), 24);
 	calls = stat(test_vm, invalidations);
+	flushes = stat(test_vm, tlb_flushes);
 
 	host_invalidate(HVA(16), HVA(20));		/* the gap */
 	assert_int_equal(stat(test_vm, invalidations), calls);
 	host_invalidate(HVA(10), HVA(22));		/* all three, none of them in full */
 	assert_int_equal(stat(test_vm, invalidations), calls + 3);
 	assert_int_equal(test_mapped(), 24 - 6 - 2 - 2);
+	assert_int_equal(stat(test_vm, tlb_flushes), flushes + 3);	/* each its own sptes' */
 	for (i = 0; i < 16; i++)
 		assert_int_equal(is_mapped(0, i), i < 10);
 	for (i = 0; i < 4; i++) {

@@ -80,28 +80,37 @@ static void a_slot_change_waits_until_no_section_is_under_way(void **state)
 	}
 }
 
+static int waits;
+
+static void the_next_one_begins(void *data)
+{
+	(void)data;
+	held = section_start(5, 6);
+}
+
+/* The section ends; and before who waits for that has mmu_lock again, another one begins. */
 static void end_held(void *data)
 {
-	struct mmu_notifier_range again;
-
 	(void)data;
 	section_end(&held);
-	if (test_mapped() > 1)		/* once: between the wake-up and the lock, another one */
+	if (waits++)
 		return;
-	again = section_start(1, 2);
-	section_end(&again);
+	host_contends = (struct host_hook){ the_next_one_begins };
+	host_contended = &test_vm->mmu_lock.dep;
 }
 
 /* The other way round: the test waits, and the host ends its section elsewhere. */
-static void whoever_waits_lets_the_host_go_on(void **state)
+static void who_waits_looks_again_under_the_lock(void **state)
 {
 	(void)state;
 	flat_guest();
+	waits = 0;
 	held = section_start(5, 6);
 	host_waits = (struct host_hook){ end_held };
 	assert_int_equal(test_slot(1, 24, 4, HVA(4), 0), 0);
-	expect_done(test_vcpu[0], 25 << PAGE_SHIFT, PFERR_WRITE, 5);
+	assert_int_equal(waits, 2);
 	assert_int_equal(test_vm->mmu_invalidate_in_progress, 0);
+	expect_done(test_vcpu[0], 25 << PAGE_SHIFT, PFERR_WRITE, 5);
 }
 
 /* ---- large ranges, and who may sleep in them ---- */
@@ -165,7 +174,7 @@ int range_wait_tests(void)
 {
 	const struct test_item tests[] = {
 		mmu_test(a_slot_change_waits_until_no_section_is_under_way),
-		mmu_test(whoever_waits_lets_the_host_go_on),
+		mmu_test(who_waits_looks_again_under_the_lock),
 		mmu_test(only_who_may_sleep_lets_others_at_the_lock),
 		mmu_test(a_vm_may_go_in_the_middle_of_a_section),
 	};

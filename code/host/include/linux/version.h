@@ -9,7 +9,10 @@
 #define LINUX_VERSION_CODE KERNEL_VERSION(6, 1, 0)
 #endif
 
-/* .invalidate_range is called where 6.1 does, or as arch_invalidate_secondary_tlbs() is. */
+/*
+ * .invalidate_range is called where 6.1 does, or as arch_invalidate_secondary_tlbs() is.
+ * checkpatch(CONSTANT_COMPARISON): both are
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define HOST_OLD_CALLS 1
 #else
