@@ -18,7 +18,7 @@
 
 #define MEMORY		(4 * MEBI)
 #define RUN_SIZE	(CHURN_PAGES * PAGE)
-#define CHANGES		500
+#define CHANGES		400
 #define MAX_PAUSE_US	20000	/* between two changes: the guest can be sure for a while */
 #define AUDIT_EACH	50	/* changes */
 #define MAY_KEEP	(7 * MEBI)	/* the runs are 12 MiB */

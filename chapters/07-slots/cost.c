@@ -23,7 +23,7 @@
 #define PAGES_GPA	(16 * MEBI)
 #define SAMPLES		128		/* pages that are taken back, each of another slot */
 #define FLAT		1.3		/* from the fewest slots to the most, at most */
-#define DEEP		2		/* ... of what our callbacks add: a tree is 12 deep by then */
+#define DEEP		2		/* ... of our own part: a tree is 12 deep then */
 
 static const int slot_counts[] = { 1, 32, 509, 4096 };
 
@@ -52,7 +52,7 @@ static long ticks_per_instruction(void)
 	}
 	errno = 0;
 	if ((ticks[1] - ticks[0]) % 1000)
-		vmm_die("the clock does not count instructions: boot with code/boot/boot.py --icount");
+		vmm_die("the clock counts no instructions: boot with code/boot/boot.py --icount");
 	return (ticks[1] - ticks[0]) / 1000;
 }
 

@@ -162,7 +162,8 @@ static void show_kernel_slot(struct vmm *vm)
 	if (kernel_slot(vm, 1, SLOT_GPA, 0))
 		vmm_die("delete slot 1");
 	i = mincore(hva, PAGES * PAGE, in_memory);
-	value("deleted: at its address", "%s", i && errno == ENOMEM ? "nothing is mapped" : "memory");
+	value("deleted: at its address", "%s",
+	      i && errno == ENOMEM ? "nothing is mapped" : "memory");
 	check(i && errno == ENOMEM, "the kernel has unmapped what it had mapped");
 	code("memslot.c delete_slot() -> slot_legacy.c slot_unmap_memory()");
 }
@@ -190,7 +191,8 @@ static void wait_until_moved(struct vmm *vm)
 		usleep(10000);
 	}
 	value("slot 1 in debugfs", "gfn %#lx: it has moved", gfn);
-	value("the ioctl", "%s", change_done() ? "is over" : "waits: a fault may still read the slot");
+	value("the ioctl", "%s",
+	      change_done() ? "is over" : "waits: a fault may still read the slot");
 	check(!change_done(), "the old slot is kept while somebody reads it");
 }
 

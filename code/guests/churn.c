@@ -95,7 +95,8 @@ unsigned int guest_main(unsigned int vcpu, const struct guest_params *params)
 	(void)params;
 	for (number = 1; !table->stop; number++) {
 		random = random * 1664525 + 1013904223;
-		visit(vcpu, (random >> 16) % (CHURN_WINDOWS + 1), (random >> 8) % CHURN_PAGES, number);
+		visit(vcpu, (random >> 16) % (CHURN_WINDOWS + 1), (random >> 8) % CHURN_PAGES,
+		      number);
 	}
 	return table->vcpu[vcpu].wrong != 0;
 }

@@ -398,11 +398,13 @@ static void storm(void **state)
 		switch (i % 6) {	/* made, moved, logged, moved back, deleted, other memory */
 		case 0:
 			error = vmm_set_slot(vcpu->vm, 1, 0, SLOT_GPA, PAGE, hva);
-			here = OLD, there = GONE;
+			here = OLD;
+			there = GONE;
 			break;
 		case 1:
 			error = vmm_set_slot(vcpu->vm, 1, 0, OTHER_GPA, PAGE, hva);
-			here = GONE, there = OLD;
+			here = GONE;
+			there = OLD;
 			break;
 		case 2:
 			error = vmm_set_slot(vcpu->vm, 1, KVM_MEM_LOG_DIRTY_PAGES, OTHER_GPA, PAGE,
@@ -410,16 +412,19 @@ static void storm(void **state)
 			break;
 		case 3:
 			error = vmm_set_slot(vcpu->vm, 1, 0, SLOT_GPA, PAGE, hva);
-			here = OLD, there = GONE;
+			here = OLD;
+			there = GONE;
 			break;
 		case 4:
 			error = vmm_set_slot(vcpu->vm, 1, 0, 0, 0, NULL);
 			error |= vmm_set_slot(vcpu->vm, 2, 0, SLOT_GPA, PAGE, hva + PAGE / 4);
-			here = NEW, there = GONE;
+			here = NEW;
+			there = GONE;
 			break;
 		default:
 			error = vmm_set_slot(vcpu->vm, 2, 0, 0, 0, NULL);
-			here = there = GONE;
+			here = GONE;
+			there = GONE;
 		}
 		assert_int_equal(error, 0);
 		/* a round may be under way; the one after the next is from now */
