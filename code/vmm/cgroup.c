@@ -43,6 +43,16 @@ void cgroup_create(const char *name, long long max, char *path, size_t size)
 	set_file(path, "memory.swap.max", "max");
 }
 
+void cgroup_soften(const char *path, long long max)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", max);
+	set_file(path, "memory.high", text);
+	snprintf(text, sizeof(text), "%lld", 2 * max);
+	set_file(path, "memory.max", text);
+}
+
 void cgroup_enter(const char *path)
 {
 	set_file(path, "cgroup.procs", "0");

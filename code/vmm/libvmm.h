@@ -333,6 +333,13 @@ int proc_pages(int pid, const void *hva, size_t npages, unsigned char *states);
  * @path: out: its folder under /sys/fs/cgroup
  */
 void cgroup_create(const char *name, long long max, char *path, size_t size);
+/**
+ * cgroup_soften() - let the group of cgroup_create() pass @max bytes for a moment.
+ *
+ * Where all pages wait for a slow disk the kernel finds none to free, and would kill.
+ */
+void cgroup_soften(const char *path, long long max);
+
 /** cgroup_enter() - move the calling process into it. */
 void cgroup_enter(const char *path);
 /** cgroup_remove() - remove it, when its last process is gone. */

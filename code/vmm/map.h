@@ -11,8 +11,8 @@
 
 /** enum map_state - of one page of the guest; the order is that of the legend. */
 enum map_state {
-	MAP_YOUNG,	/* mapped by an spte that was used a short while ago */
-	MAP_OLD,	/* mapped by an spte that was not used since */
+	MAP_YOUNG,	/* mapped by an spte that was used since the host last aged it */
+	MAP_OLD,	/* mapped by an spte that was not */
 	MAP_RESIDENT,	/* in the host's memory, and no spte maps it */
 	MAP_SWAPPED,
 	MAP_UNTOUCHED,	/* never used: the host has no page for it */

@@ -151,6 +151,8 @@ int main(int argc, char **argv)
 		cgroup_check_swap(job->config.memory);
 		snprintf(name, sizeof(name), "kvmswap-run-%d", getpid());
 		cgroup_create(name, job->config.limit, cgroup, sizeof(cgroup));
+		if (job->config.torture)
+			cgroup_soften(cgroup, job->config.limit);
 	}
 	fflush(stdout);
 	pid = fork();

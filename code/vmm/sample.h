@@ -17,13 +17,10 @@ enum sample_stat {
 	SAMPLE_STATS
 };
 
-#define SAMPLE_YOUNG 2.0
-
 /** struct sample - -1 where a figure is not known (stock KVM, no cgroup). */
 struct sample {
 	double seconds;			/* since the first sample */
 	unsigned char *states;		/* enum map_state of each page */
-	float *used;			/* each page: when it was last seen accessed, seconds */
 	size_t npages;
 	size_t counts[MAP_STATES];
 	long long swapped_kb;		/* VmSwap of the worker */
@@ -36,8 +33,7 @@ struct sample {
  * sample_take() - look once.
  * @sample: zeroed before the first time, then reused
  *
- * The host's ageing clears accessed bits; a page is young for SAMPLE_YOUNG seconds
- * after it was last seen with its bit set.
+ * A page is young as long as the host has not aged it since its last use.
  * Return: false if the worker is gone.
  */
 bool sample_take(struct sample *sample, const struct job *job, int pid, const char *cgroup);

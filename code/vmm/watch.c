@@ -101,7 +101,6 @@ static void copy_sample(struct sample *to, const struct sample *from)
 {
 	*to = *from;
 	to->states = NULL;	/* the figures are what is wanted */
-	to->used = NULL;
 }
 
 /* How long to sleep after a look that took @cost seconds. */
