@@ -60,6 +60,9 @@ void reclaim_begin(void);
  */
 long long reclaim(void *hva, int pages);
 
+/** reclaim_down_to() - have the cgroup give back what it has above @pages. */
+void reclaim_down_to(long pages);
+
 /* ---- guest.c: a guest that does what it is told ---- */
 
 /**

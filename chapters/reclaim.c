@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -30,22 +31,47 @@ void reclaim_begin(void)
 	cgroup_enter(cgroup);
 }
 
+static void want_back(const char *amount)
+{
+	char path[160];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/memory.reclaim", cgroup);
+	error = proc_write(path, amount);
+	if (error && error != -EAGAIN) {	/* EAGAIN: less than that was found */
+		errno = -error;
+		vmm_die("write %s to %s", amount, path);
+	}
+}
+
+void reclaim_down_to(long pages)
+{
+	char path[160], text[32];
+	long long above;
+
+	/* Reading brings its figures up to date; by them the kernel sees which list is short. */
+	snprintf(path, sizeof(path), "%s/memory.stat", cgroup);
+	proc_value(path, "anon");
+	snprintf(path, sizeof(path), "%s/memory.current", cgroup);
+	if (proc_read(path, text, sizeof(text)) <= 0)
+		vmm_die("read %s", path);
+	above = atoll(text) - pages * (long)PAGE;
+	if (above <= 0)
+		return;
+	snprintf(text, sizeof(text), "%lld", above);
+	want_back(text);
+}
+
 long long reclaim(void *hva, int pages)
 {
 	long long before = proc_value("/proc/vmstat", "pswpout");
-	char path[160];
-	int i, error;
+	int i;
 
 	if (madvise(hva, pages * PAGE, MADV_PAGEOUT))
 		vmm_die("MADV_PAGEOUT of %d pages", pages);
-	snprintf(path, sizeof(path), "%s/memory.reclaim", cgroup);
 	for (i = 0; i < TURNS && (!i || resident(hva, pages)); i++) {
 		usleep(50000);	/* the disk writes */
-		error = proc_write(path, "64M");
-		if (error && error != -EAGAIN) {	/* EAGAIN: less than that was found */
-			errno = -error;
-			vmm_die("write 64M to %s", path);
-		}
+		want_back("64M");
 	}
 	return proc_value("/proc/vmstat", "pswpout") - before;
 }
