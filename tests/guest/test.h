@@ -60,6 +60,7 @@ extern const struct group insn_group;
 extern const struct group storm_group;
 extern const struct group host_group;
 extern const struct group debugfs_group;
+extern const struct group age_group;
 extern const struct group load_group;
 extern const struct group race_group;
 extern const struct group range_group;
