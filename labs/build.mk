@@ -51,4 +51,9 @@ test-gdb: $(CHAPTERS:%=module%) programs $(STAMP)/vm $(STAMP)/gdb ## the GDB com
 	@tests/gdb/race_test.py
 	@tests/gdb/gdb_test.py $(GDB_TESTS)
 
-.PHONY: gdb race-gdb shell-gdb run-gdb chapterN-gdb $(CHAPTERS:%=chapter%-gdb) test-gdb
+# What GDB showed in a real run, for the book.
+gdb-samples: test-gdb ## test the GDB commands, and keep what they print, for the book
+	@for n in 2 3 4 5; do sed 's/[[:space:]]*$$//' $(BUILD)/gdb/chapter$$n.txt \
+		>$$(echo chapters/0$$n-*)/gdb.txt; done
+
+.PHONY: gdb gdb-samples race-gdb shell-gdb run-gdb chapterN-gdb $(CHAPTERS:%=chapter%-gdb) test-gdb

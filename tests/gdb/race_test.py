@@ -5,6 +5,7 @@ boot, and what each makes of the page that the host took back in between."""
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -31,6 +32,12 @@ class Race(unittest.TestCase):
             if not record.exists():
                 raise AssertionError("GDB left no record; it printed:\n" + run.stdout)
             cls.seen = json.loads(record.read_text())
+        # For the pages of the book (`make gdb-samples`); from its second step on.
+        for part in run.stdout.split("=== The race, on chapter ")[1:]:
+            chapter, _, text = part.partition("'s module\n")
+            steps = text[text.index("2. CPU"):].partition("\n[")[0]
+            steps = re.sub(r" at /\S*/(\w+\.[ch]:\d+)", r" at \1", steps)
+            (ROOT / "build/gdb" / f"chapter{chapter}.txt").write_text(steps.rstrip() + "\n")
 
     def test_callback_finds_nothing(self):
         """On every chapter the callback comes while there is no spte yet."""

@@ -79,13 +79,14 @@ static void plant(const struct vmm *vm)
 	tell_audit(vm, "mended");
 }
 
-/* What ks-watch follows: one page, out to swap and back, young and old, logged. */
+/* What ks-watch follows: one page, asked about, out to swap and back, logged, gone. */
 static void change(struct vmm *vm, char *memory)
 {
 	stop(vm);
+	reclaim(memory + NEVER_GPA, 1);		/* age, from chapter 6 on; it may be dropped too */
+	guest_write(vm, PLAIN_GPA, 1, 0xbcc);
 	page_out(memory, PLAIN_GPA);		/* invalidate: dropped */
 	guest_read(vm, PLAIN_GPA);		/* fault: set */
-	dbgfs_clear_young(vm);			/* age */
 	guest_write(vm, PLAIN_GPA, 1, 0xbcd);	/* fault: dropped, and set writable */
 	vmm_set_slot(vm, 0, KVM_MEM_LOG_DIRTY_PAGES, 0, MEMORY, memory);	/* protected */
 	vmm_set_slot(vm, 0, 0, 0, 0, memory);	/* slot deleted: dropped */
