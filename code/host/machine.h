@@ -29,7 +29,7 @@ struct host_hook {
 extern struct host_hook host_pause[NR_PAUSE_POINTS];	/* at a pause point, once */
 extern struct host_hook host_before_cmpxchg;	/* of user memory, once */
 extern struct host_hook host_resched;		/* where cond_resched_lock() lets go, once */
-extern struct host_hook host_contends;		/* where host_contended is about to be taken, once */
+extern struct host_hook host_contends;		/* where we take host_contended, once */
 extern struct host_lock *host_contended;
 extern struct host_hook host_waits;		/* where we would wait for others, each time */
 extern struct host_hook host_section_begun;	/* mm.c: the host has called, changed nothing */

@@ -283,7 +283,7 @@ static void shadow_pages_stay_under_their_bound(void **state)
 	(void)state;
 	host_mmap(host_hva(LONG_GUEST_PAGES), 300, true);
 	assert_int_equal(test_slot(1, LONG_GUEST_PAGES, 300, host_hva(LONG_GUEST_PAGES), 0), 0);
-	test_param(unsigned int, "max_shadow_pages") = 1;	/* the least that it may be is 128 */
+	test_param(unsigned int, "max_shadow_pages") = 1;	/* which makes it 128 */
 	/* 256 directories, one for each GiB, that lead to the one table. */
 	for (i = 1; i < 256; i++) {
 		gpa_poke(0x2000 + i * 8, (LONG_GUEST_PAGES + i) << 12 | PWU);
