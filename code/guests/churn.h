@@ -9,7 +9,7 @@
 
 #include "abi.h"
 
-#define CHURN_PAGES	128	/* of a run, and of a window */
+#define CHURN_PAGES	32	/* of a run, and of a window */
 #define CHURN_RUNS	24
 #define CHURN_WINDOWS	16
 #define CHURN_LAST	CHURN_WINDOWS	/* a window more, for memory of the kernel's making */
