@@ -60,6 +60,9 @@ class Loader:
         gdb.execute(f"add-symbol-file '{path}' {sections['.text']:#x} {rest}", to_string=True)
         target.TYPES.forget()
         self.loaded = path
+        target.MODULE_SYMBOLS.update((name, sections[section] + offset)
+                                     for name, (section, offset) in symbols.items()
+                                     if section in sections)
         unwind.UNWINDER.prepare(kernel)
         gdb.write(f"[kvmswap is loaded at {sections['.text']:#x}: its symbols are here]\n")
 
@@ -68,6 +71,7 @@ class Loader:
         if self.loaded:
             gdb.execute(f"remove-symbol-file '{self.loaded}'", to_string=True)
             self.loaded = None
+            target.MODULE_SYMBOLS.clear()
             target.TYPES.forget()
 
 

@@ -21,6 +21,7 @@ from ks.layout import Missing
 from ks.memory import PRESENT
 
 GVA = 0x300000  # as race.c has it
+STOP = "debugfs.c:stats_show"  # where race.c has us stop; the kernel has others of that name
 CALLBACKS = ("invalidate_range_start", "invalidate_range")
 WINDOW = "READ_ONCE(pause_state[point])"
 ASK = sys.stdin.isatty() and "KVMSWAP_RECORD" not in os.environ
@@ -101,7 +102,8 @@ def callback():
 
 
 def callback_for(hva, thread):
-    """Runs one CPU to the callback for a page; returns the callback's name.
+    """Runs one CPU to the callback for a page; returns the callback's name, and whether it
+    names all addresses (where the host gathers flushes, Linux 6.12 says no more than that).
 
     Where the kernel calls invalidate_range() for the page and once more at the end of the
     section, this is the second call: no other comes after it.
@@ -115,7 +117,7 @@ def callback_for(hva, thread):
         first, last = (int(gdb.parse_and_eval(f"(unsigned long)({text})"))
                        for text in (begin, end))
         if first <= hva < last and (not twice or "_end" in gdb.newest_frame().older().name()):
-            return name
+            return name, last - first > 1 << 40
 
 
 def protocol(vm):
@@ -153,7 +155,7 @@ def spte(vm):
 def race():
     """One race, on the module that is loaded next. Returns what was seen."""
     seen = {}
-    run_to("stats_show")
+    run_to(STOP)
     vm = commands.chosen_vm()
     tell(f"1. A guest is about to read {GVA:#x} for the first time. The host has the page in "
          "memory;\n   no spte leads to it.")
@@ -172,7 +174,8 @@ def race():
     gdb.execute("set scheduler-locking on")
     other.switch()
     hva = vm.slot_of(GVA >> 12).hva_of(GVA >> 12)
-    name = callback_for(hva, other)
+    name, seen["names all"] = callback_for(hva, other)
+    seen["spte before"] = bool(spte(commands.chosen_vm()) & PRESENT)
     tell(f"3. CPU {other.num - 1} alone has run on. The host takes the page back, and calls "
          f"{name}():")
     show("bt 6")
@@ -180,8 +183,9 @@ def race():
     vm = commands.chosen_vm()
     seen["unmapped"] = vm.stats()["sptes_unmapped"] - before["sptes_unmapped"]
     seen["held"] = tell_protocol(vm, "After the callback")
-    tell(f"4. The callback has returned: it found and dropped {seen['unmapped']} sptes, for there "
-         "is none yet.")
+    tell(f"4. The callback has returned: it found and dropped {seen['unmapped']} sptes"
+         + (", but none of this page, for there is none yet." if seen["unmapped"] else
+            ", for there is none yet."))
     show(f"ks-walk {GVA:#x}")
     faulting.switch()
     run_out_of("page_fault", faulting)
@@ -196,12 +200,15 @@ def race():
     if seen["stale"]:
         verdict = ("The spte was set from an answer that was no longer true. No callback will "
                    "come for it\n   again: it is stale, and the guest goes on using that page.")
+        if seen["names all"]:
+            verdict += ("\n   (Unless by accident: this kernel's callbacks may name all "
+                        "addresses, also for other pages.)")
     else:
         verdict = ("The fault saw that an invalidation had come in between, and set nothing: "
                    "the guest\n   executes its instruction again, and asks the host anew.")
     gdb.execute("set scheduler-locking off")
     tell(f"6. {verdict}\n   Both CPUs run again, to the end.")
-    run_to("stats_show")
+    run_to(STOP)
     vm = commands.chosen_vm()
     seen["stale at the end"] = audit.Audit(vm).stale_sptes
     seen["audit failures"] = vm.stats()["audit_failures"]

@@ -131,8 +131,17 @@ def store(address, data):
         gdb.selected_inferior().write_memory(address, data)
 
 
+MODULE_SYMBOLS = {}  # name -> address, while the module is loaded (loader.py)
+
+
 def symbol(name):
-    """The address of a function or variable of the kernel or the module, or None."""
+    """The address of a function or variable of the module or the kernel, or None.
+
+    The module's come from its file and the addresses of its sections: GDB takes some of its
+    static variables for another section's, for all of them begin at 0 in the file.
+    """
+    if name in MODULE_SYMBOLS:
+        return MODULE_SYMBOLS[name]
     try:
         return int(gdb.parse_and_eval(f"(unsigned long)&'{name}'"))
     except gdb.error:

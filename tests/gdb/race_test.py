@@ -42,14 +42,17 @@ class Race(unittest.TestCase):
     def test_callback_finds_nothing(self):
         """On every chapter the callback comes while there is no spte yet."""
         for chapter in RACES:
-            self.assertEqual(self.seen[chapter]["unmapped"], 0, chapter)
+            self.assertFalse(self.seen[chapter]["spte before"], chapter)
+            if not self.seen[chapter]["names all"]:
+                self.assertEqual(self.seen[chapter]["unmapped"], 0, chapter)
 
     def test_chapter4(self):
         """Nothing to ask: the fault sets a stale spte, and both audits find it."""
         seen = self.seen["4"]
         self.assertEqual((seen["before"], seen["held"]), ({}, {}))
         self.assertEqual((seen["retried"], seen["spte"], seen["stale"]), (0, True, 1))
-        self.assertEqual((seen["stale at the end"], seen["audit failures"]), (1, 1))
+        if not seen["names all"]:  # or another page's callback drops this spte, by accident
+            self.assertEqual((seen["stale at the end"], seen["audit failures"]), (1, 1))
         self.assertIn("STALE: the spte maps frame", self.text)
 
     def test_chapter5(self):
