@@ -5,6 +5,7 @@
  * asked of stock KVM can not be seen, so this is about kvmswap alone.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <sys/utsname.h>
 
 #include "subject.h"
@@ -161,10 +162,15 @@ static void madv_pageout(void **state)
 	unsigned char states[TOUCHED];
 	struct vmm_vcpu *vcpu;
 	int i, swapped = 0;
+	cpu_set_t cpus;
 	char *hva;
 
 	(void)state;
 	begin("n");
+	/* on one CPU: a new page that another has yet to put on a list is passed over */
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
 	vcpu = touched(&hva);
 	assert_int_equal(madvise(hva, TOUCHED * PAGE, MADV_PAGEOUT), 0);
 	if (!is_6_12()) {
