@@ -124,7 +124,7 @@ static void run_insn(struct vmm_vcpu *vcpu, enum vmm_mode mode, bool user, const
 	vmm_set_regs(vcpu, &regs);
 	memset(vmm_hva(vcpu->vm, regs.rsp, 64), 0, 64);
 	memcpy(vmm_hva(vcpu->vm, ABI_CODE, sizeof(code)), code, sizeof(code));
-	run_for(vcpu, 1);
+	run_for(vcpu, 3);
 	observe("%s, %s%s: %s", insn->name, vmm_mode_name(mode), user ? ", user" : "",
 		outcome(vcpu));
 	vcpu->run->immediate_exit = 0;
@@ -207,7 +207,7 @@ static void task_switch(const char *name, const char *bytes, size_t len)
 	memcpy(code, insn.bytes, insn.len);
 	memcpy(vmm_hva(vcpu->vm, ABI_CODE, sizeof(code)), code, sizeof(code));
 	*(uint8_t *)vmm_hva(vcpu->vm, ABI_CODE + 0x100, 1) = 0xf4;
-	run_for(vcpu, 1);
+	run_for(vcpu, 3);
 	vmm_get_regs(vcpu, &regs);
 	printf("%s: %s, rip %#llx rsp %#llx", name, outcome(vcpu), regs.rip, regs.rsp);
 	assert_int_not_equal(vcpu->stop, VMM_ERRNO);
@@ -254,7 +254,7 @@ static void iret_nonsense(void **state)
 		vmm_set_regs(vcpu, &regs);
 		memcpy(vmm_hva(vcpu->vm, 0x50000, 40), frames[i], 40);
 		memcpy(vmm_hva(vcpu->vm, ABI_CODE, sizeof(code)), code, sizeof(code));
-		run_for(vcpu, 1);
+		run_for(vcpu, 3);
 		vmm_get_regs(vcpu, &regs);
 		observe("%zu: %s, rip %#llx rsp %#llx", i, outcome(vcpu), regs.rip, regs.rsp);
 		end_vm(vcpu->vm);

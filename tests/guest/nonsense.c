@@ -118,7 +118,7 @@ static void special_registers(void **state)
 			observe("%s: refused, errno %d", nonsense[i].name, error);
 			assert_int_equal(error, EINVAL);
 		} else {
-			run_for(vcpu, 0.3);
+			run_for(vcpu, 10);
 			observe("%s: taken, %s", nonsense[i].name, outcome(vcpu));
 			assert_true(vcpu->stop != VMM_ERRNO || vcpu->error != ENOTTY);
 			if (vcpu->stop == VMM_FAIL_ENTRY) {
@@ -157,7 +157,7 @@ static void general_registers(void **state)
 		if (fails(vcpu->fd, KVM_SET_REGS, &regs)) {
 			observe("%zu: refused, errno %d", i, errno);
 		} else {
-			run_for(vcpu, 0.3);
+			run_for(vcpu, 10);
 			observe("%zu: %s", i, outcome(vcpu));
 			vmm_get_regs(vcpu, &regs);
 			observe("%zu: rip %#llx rflags %#llx", i, regs.rip, regs.rflags);
