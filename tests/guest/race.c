@@ -177,7 +177,8 @@ static struct vmm_vcpu *race(const struct way *way)
 	int fd;
 
 	vcpu = prepare(way, &hva, &fd);
-	ran = over = false;
+	ran = false;
+	over = false;
 	dbgfs_pause_arm("fault_window");
 	assert_int_equal(pthread_create(&runner, NULL, run_and_stay, vcpu), 0);
 	if (dbgfs_pause_wait("fault_window", 30000))
