@@ -286,6 +286,8 @@ def command():
     if options.tty and not os.isatty(0):
         raise Problem("--tty needs a terminal on stdin")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell's background job is started with Ctrl-C ignored: take it in all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     prefix = f"boot.{os.getpid()}."
     with tempfile.TemporaryDirectory(dir=scratch(), prefix=prefix) as folder, \
             gdb_session(options):
