@@ -20,18 +20,6 @@
 CODE(64, touch,
 	"mov $0x400000, %edi; 1: incl (%rdi); add $0x1000, %edi; cmp $0x440000, %edi; jb 1b; hlt");
 
-/* 6.12's MGLRU asks the notifier in its walk, and its MADV_PAGEOUT asks nobody. */
-static bool is_6_12(void)
-{
-	unsigned int major, minor;
-	struct utsname name;
-
-	uname(&name);
-	if (sscanf(name.release, "%u.%u", &major, &minor) != 2)
-		fail_msg("what release is %s?", name.release);
-	return major > 6 || (major == 6 && minor >= 12);
-}
-
 static void set(const char *path, const char *text)
 {
 	int error = proc_write(path, text);
@@ -162,21 +150,20 @@ static void madv_pageout(void **state)
 	unsigned char states[TOUCHED];
 	struct vmm_vcpu *vcpu;
 	int i, swapped = 0;
-	cpu_set_t cpus;
 	char *hva;
 
 	(void)state;
 	begin("n");
 	/* on one CPU: a new page that another has yet to put on a list is passed over */
-	CPU_ZERO(&cpus);
-	CPU_SET(0, &cpus);
-	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
+	run_on(0);
 	vcpu = touched(&hva);
 	assert_int_equal(madvise(hva, TOUCHED * PAGE, MADV_PAGEOUT), 0);
 	if (!is_6_12()) {
 		assert_true(dbgfs_stat(vcpu->vm, "asked_clear_flush_young") >= TOUCHED);
 		assert_int_equal(dbgfs_stat(vcpu->vm, "pages_aged"), TOUCHED);
-		assert_int_equal(in_map(vcpu->vm, 1, 'o'), TOUCHED);
+		/* the seqlock's call comes with a flush of the CPUs' TLBs: they may be gone */
+		if (!protocol_is("seqlock"))
+			assert_int_equal(in_map(vcpu->vm, 1, 'o'), TOUCHED);
 		assert_int_equal(madvise(hva, TOUCHED * PAGE, MADV_PAGEOUT), 0);
 	} else {
 		assert_int_equal(dbgfs_stat(vcpu->vm, "asked_clear_flush_young"), 0);
@@ -266,11 +253,13 @@ static void khugepaged(void **state)
 	assert_int_equal(madvise(hva, SIZE, MADV_HUGEPAGE), 0);
 	if (!wait_until(was_tested, vcpu->vm, 20))
 		fail_msg("khugepaged asked %lld times", dbgfs_stat(vcpu->vm, "asked_test_young"));
+	assert_int_equal(dbgfs_stat(vcpu->vm, "pages_aged"), 0);
+	assert_int_equal(in_map(vcpu->vm, 1, 'y'), TOUCHED);
+	/* not before it has been told that this memory is none for it: it may fill holes then */
+	assert_int_equal(madvise(hva, SIZE, MADV_NOHUGEPAGE), 0);
 	set(THP "khugepaged/scan_sleep_millisecs", "10000");
 	set(THP "khugepaged/max_ptes_none", "511");
 	set(THP "enabled", "always");
-	assert_int_equal(dbgfs_stat(vcpu->vm, "pages_aged"), 0);
-	assert_int_equal(in_map(vcpu->vm, 1, 'y'), TOUCHED);
 	end(vcpu->vm);
 }
 

@@ -175,15 +175,6 @@ static int dontneed(void *hva)
  * Who is held may keep a spinlock, so that nothing else runs on that processor: it has
  * one for itself.
  */
-static void run_on(int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
-}
-
 static int dontneed_apart(void *hva)
 {
 	run_on(1);
@@ -218,6 +209,10 @@ static void hold_invalidation(struct held *held, const char *point, bool there)
 	dbgfs_pause_arm(point);
 	changer_go(&held->invalidation);
 	hold(point);
+	while (calls_name_all() && *held->hva) {	/* somebody else's: hold the next */
+		dbgfs_pause_arm(point);
+		hold(point);
+	}
 }
 
 /* Change the slot meanwhile; must that wait until the invalidation is over? */
@@ -248,9 +243,11 @@ static void invalidate_and_delete(void **state)
 	cleared = dbgfs_stat(held.vcpu->vm, "sptes_cleared");
 	/* the kernel's own interval notifier stays until nobody is in its callback */
 	change_meanwhile(&held, SLOT_GPA, 0, protocol_is("interval"));
-	assert_int_equal(dbgfs_stat(held.vcpu->vm, "sptes_cleared"), cleared + 1);
+	if (!calls_name_all())
+		assert_int_equal(dbgfs_stat(held.vcpu->vm, "sptes_cleared"), cleared + 1);
 	let_go(&held);
-	assert_int_equal(dbgfs_stat(held.vcpu->vm, "sptes_unmapped"), 0);
+	if (!calls_name_all())
+		assert_int_equal(dbgfs_stat(held.vcpu->vm, "sptes_unmapped"), 0);
 	assert_int_equal(load_word(held.vcpu, SLOT_GPA), GONE);
 	end_vm(held.vcpu->vm);
 }
@@ -343,7 +340,8 @@ static void as_many_as_there_can_be(void **state)
 		assert_int_equal(load_word(vcpu, (first_gfn + place) * PAGE), 1000 + i);
 		unmapped = dbgfs_stat(vm, "sptes_unmapped");
 		dontneed(hva + (MANY - i) * PAGE);
-		assert_int_equal(dbgfs_stat(vm, "sptes_unmapped"), unmapped + 1);
+		unmapped = dbgfs_stat(vm, "sptes_unmapped") - unmapped;
+		assert_true(unmapped == 1 || (unmapped && calls_name_all()));
 		assert_int_equal(load_word(vcpu, (first_gfn + place) * PAGE), 0);
 	}
 	assert_clean(vm);
@@ -353,7 +351,8 @@ static void as_many_as_there_can_be(void **state)
 		place = (long)i * step % (MANY - 1);
 		unmapped = dbgfs_stat(vm, "sptes_unmapped");
 		dontneed(hva + (MANY - i) * PAGE);
-		assert_int_equal(dbgfs_stat(vm, "sptes_unmapped"), unmapped + !(i % 2));
+		unmapped = dbgfs_stat(vm, "sptes_unmapped") - unmapped;
+		assert_true(unmapped == !(i % 2) || (unmapped && calls_name_all()));
 	}
 	end_vm(vm);
 }

@@ -154,16 +154,6 @@ uint32_t end_load(struct vmm_vcpu *vcpu)
 	return result(vcpu);
 }
 
-bool protocol_is(const char *name)
-{
-	char loaded[32];
-
-	if (proc_read("/sys/module/kvmswap/parameters/protocol", loaded, sizeof(loaded)) < 0)
-		return !strcmp(name, "seqlock");
-	loaded[strcspn(loaded, "\n")] = 0;
-	return !strcmp(name, loaded);
-}
-
 uint32_t *memory_of(size_t size)
 {
 	void *hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -4,6 +4,8 @@
  * caught, time. The contracts are in test.h.
  */
 #define _GNU_SOURCE
+#include <sched.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "test.h"
@@ -224,4 +226,39 @@ uint64_t next_random(uint64_t *state)
 	*state ^= *state << 25;
 	*state ^= *state >> 27;
 	return *state * 0x2545f4914f6cdd1dull;
+}
+
+void run_on(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
+}
+
+bool is_6_12(void)
+{
+	unsigned int major, minor;
+	struct utsname name;
+
+	uname(&name);
+	if (sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		fail_msg("what release is %s?", name.release);
+	return major > 6 || (major == 6 && minor >= 12);
+}
+
+bool protocol_is(const char *name)
+{
+	char loaded[32] = "";
+
+	if (proc_read("/sys/module/kvmswap/parameters/protocol", loaded, sizeof(loaded)) < 0)
+		return !strcmp(name, "seqlock");
+	loaded[strcspn(loaded, "\n")] = 0;
+	return !strcmp(name, loaded);
+}
+
+bool calls_name_all(void)
+{
+	return is_6_12() && protocol_is("seqlock");
 }

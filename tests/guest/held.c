@@ -8,16 +8,6 @@
 
 #define ASK_CODE	(ABI_CODE + PAGE)
 
-bool is_protocol(const char *name)
-{
-	char loaded[32] = "";
-
-	assert_true(proc_read("/sys/module/kvmswap/parameters/protocol", loaded,
-			      sizeof(loaded)) > 0);
-	loaded[strcspn(loaded, "\n")] = 0;
-	return !strcmp(loaded, name);
-}
-
 char *held_memory(size_t size)
 {
 	char *hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -66,6 +56,10 @@ void hold_act(struct act *act)
 {
 	start_act(act);
 	assert_int_equal(dbgfs_pause_wait(act->point, 5000), 0);
+	while (act->begun && !act->begun()) {	/* let that one go, and hold the next */
+		dbgfs_pause_arm(act->point);
+		assert_int_equal(dbgfs_pause_wait(act->point, 5000), 0);
+	}
 }
 
 void end_act(struct act *act)
@@ -156,7 +150,7 @@ bool ask(struct vmm *vm, int n)
 
 bool ask_waits(struct vmm *vm, int n)
 {
-	bool range = is_protocol("range");
+	bool range = protocol_is("range");
 	const char *sign = range ? "faults_retried" : "faults";
 	long long want = dbgfs_stat(vm, sign) + (range ? 3 : 1);
 	double end = now() + 8;

@@ -15,13 +15,11 @@
 #define OLD 0x11111111u		/* what guest_fills() writes */
 #define WORK_GPA (32ul << 20)	/* free, as all from there to 1 GiB */
 
-/* is_protocol() - was the module loaded with protocol=@name? */
-bool is_protocol(const char *name);
-
 /* struct act - what the host does, on a thread of its own. */
 struct act {
 	void (*what)(void);
 	const char *point;	/* armed right before; NULL: none */
+	bool (*begun)(void);	/* is it what() that is held? NULL: nobody else can be */
 	pthread_t thread;
 	sem_t go;
 	volatile bool done;

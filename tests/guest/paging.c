@@ -117,7 +117,7 @@ static void cr3_outside(void **state)
 			vmm_get_sregs(vcpu, &sregs);
 			sregs.cr3 = places[i];
 			error = fails(vcpu->fd, KVM_SET_SREGS, &sregs);
-			run_for(vcpu, 10);
+			run_for(vcpu, 3);
 			observe("%s cr3 %#llx: set %d, %s", vmm_mode_name(mode),
 				(unsigned long long)places[i], error, outcome(vcpu));
 			end_vm(vcpu->vm);

@@ -130,7 +130,8 @@ static struct vmm_vcpu *prepare(const struct way *way, uint32_t **hva, int *fd)
 	assert_ptr_not_equal(*hva, MAP_FAILED);
 	**hva = OLD;
 	/* a new page may be in a queue of the CPU that it was made on, and cannot be taken
-	 * away from there; compaction begins with emptying all queues
+	 * away from there; compaction begins with emptying all queues, and may put the page
+	 * into this CPU's again, which MADV_PAGEOUT empties
 	 */
 	proc_write("/proc/sys/vm/compact_memory", "1");
 	assert_int_equal(vmm_set_slot(vm, 1, 0, GPA, PAGE, *hva), 0);
@@ -176,6 +177,7 @@ static struct vmm_vcpu *race(const struct way *way)
 	uint32_t *hva;
 	int fd;
 
+	run_on(0);
 	vcpu = prepare(way, &hva, &fd);
 	ran = false;
 	over = false;

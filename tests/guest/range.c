@@ -40,7 +40,7 @@ static struct vmm *make_vm(int vcpus)
 /* Before the change: what is in the range waits, and nothing else does. */
 static void faults_between(struct vmm *vm, struct act *act, long long unmapped)
 {
-	bool interval = is_protocol("interval");
+	bool interval = protocol_is("interval");
 	long long retried;
 
 	assert_int_equal(unmapped, GONE);
@@ -58,7 +58,8 @@ static void faults_between(struct vmm *vm, struct act *act, long long unmapped)
 /* After the change and before the call: all is as it was, and the call takes it away. */
 static void faults_before_the_call(struct vmm *vm, struct act *act, long long unmapped)
 {
-	assert_int_equal(unmapped, 0);
+	if (!calls_name_all())
+		assert_int_equal(unmapped, 0);
 	assert_int_equal(*(uint32_t *)work, 0);
 	assert_true(ask(vm, 0));
 	assert_true(ask(vm, 1));
@@ -66,9 +67,14 @@ static void faults_before_the_call(struct vmm *vm, struct act *act, long long un
 	assert_true(is_held(act));
 }
 
+static bool is_given_back(void)
+{
+	return *(uint32_t *)work == 0;
+}
+
 static void a_fault_meets_an_invalidation(void **state)
 {
-	bool seqlock = is_protocol("seqlock");
+	bool seqlock = protocol_is("seqlock");
 	struct act act = { .what = give_back, .point = seqlock ? "invalidate_entry" : "between" };
 	struct vmm *vm = make_vm(3);
 	long long unmapped;
@@ -80,6 +86,7 @@ static void a_fault_meets_an_invalidation(void **state)
 	prepare_ask(vm, 0, WORK_GPA + 5 * PAGE);
 	prepare_ask(vm, 1, WORK_GPA + 40 * PAGE);
 	prepare_ask(vm, 2, OTHER_GPA);
+	act.begun = calls_name_all() ? is_given_back : NULL;
 	unmapped = dbgfs_stat(vm, "sptes_unmapped");
 	hold_act(&act);
 	unmapped = dbgfs_stat(vm, "sptes_unmapped") - unmapped;
@@ -88,7 +95,8 @@ static void a_fault_meets_an_invalidation(void **state)
 	else
 		faults_between(vm, &act, unmapped);
 	end_act(&act);
-	assert_int_equal(end_ask(vm, 0), seqlock ? OLD : 0);
+	/* the page was still mapped, unless a call about all memory came before */
+	assert_true(end_ask(vm, 0) == (seqlock ? OLD : 0) || calls_name_all());
 	assert_int_equal(end_ask(vm, 1), 0);
 	assert_int_equal(end_ask(vm, 2), 0);
 	prepare_ask(vm, 0, WORK_GPA + 5 * PAGE);
@@ -105,7 +113,7 @@ static void two_at_once(void **state)
 	struct vmm *vm;
 
 	(void)state;
-	if (!is_protocol("range"))
+	if (!protocol_is("range"))
 		leave_out("the other protocols have no range of their own");
 	vm = make_vm(3);
 	assert_int_equal(vmm_set_slot(vm, 1, 0, WORK_GPA, PAGES * PAGE, work), 0);
@@ -145,11 +153,11 @@ static void delete_slot(void)
 static void a_slot_between(void **state, void (*change)(void))
 {
 	struct act act = { .what = give_back, .point = "between" }, slot = { .what = change };
-	bool range = is_protocol("range");
+	bool range = protocol_is("range");
 	struct vmm *vm;
 
 	(void)state;
-	if (is_protocol("seqlock"))
+	if (protocol_is("seqlock"))
 		leave_out("there is no between");
 	vm = make_vm(1);
 	late_vm = vm;
@@ -199,7 +207,7 @@ static void the_vm_goes_between(void **state)
 	struct act gone = { .what = destroy_vm };
 
 	(void)state;
-	if (is_protocol("seqlock"))
+	if (protocol_is("seqlock"))
 		act.point = "invalidate_entry";
 	late_vm = make_vm(1);
 	assert_int_equal(vmm_set_slot(late_vm, 1, 0, WORK_GPA, PAGES * PAGE, work), 0);
@@ -251,31 +259,22 @@ static void one_round(void **state)
 	(void)state;
 	without_audit_always();
 	/* where the host flushes, 6.12 may name all memory: then the code faults, and goes again */
-	if (is_protocol("seqlock"))
+	if (protocol_is("seqlock"))
 		assert_in_range(rounds_of_munmap(1), 1, 4);
 	else
 		assert_int_equal(rounds_of_munmap(1), 1);
-	if (!is_protocol("seqlock"))
-		assert_int_equal(rounds_of_munmap(2), is_protocol("interval") ? 2 : 1);
+	if (!protocol_is("seqlock"))
+		assert_int_equal(rounds_of_munmap(2), protocol_is("interval") ? 2 : 1);
 }
 
 /* ---- nothing may block: the way of the OOM killer's reaper ---- */
-
-static void pin(int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
-}
 
 static void victim(int ready)
 {
 	struct vmm *vm;
 	char byte = 0;
 
-	pin(1);
+	run_on(1);
 	vm = make_vm(1);
 	if (vmm_set_slot(vm, 1, 0, WORK_GPA, PAGES * PAGE, work))
 		_exit(1);
@@ -294,7 +293,7 @@ static void *hog(void *unused)
 	struct sched_param high = { .sched_priority = 50 };
 
 	(void)unused;
-	pin(1);
+	run_on(1);
 	if (sched_setscheduler(0, SCHED_FIFO, &high))
 		return NULL;
 	hog_on = true;
@@ -320,7 +319,7 @@ static void the_reaper_does_not_block(void **state)
 	assert_int_equal(read(pipes[0], &byte, 1), 1);
 	pidfd = syscall(SYS_pidfd_open, pid, 0);
 	assert_true(pidfd >= 0);
-	pin(0);
+	run_on(0);
 	proc_write("/proc/sys/kernel/sched_rt_runtime_us", "-1");
 	pthread_create(&thread, NULL, hog, NULL);
 	while (!hog_on)

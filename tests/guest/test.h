@@ -137,6 +137,19 @@ const char *outcome(struct vmm_vcpu *vcpu);
  */
 void without_audit_always(void);
 
+/* run_on() - this thread, and those it makes from now on, run on one CPU alone. */
+void run_on(int cpu);
+/* is_6_12() - is it Linux 6.12 or later? */
+bool is_6_12(void);
+/* protocol_is() - is it the module's? Chapters before 8 have the seqlock. */
+bool protocol_is(const char *name);
+/*
+ * calls_name_all() - may any flush of the process, also one that has nothing to do with
+ * the test, come as a call about all of its memory? Then sptes go at any time, and what
+ * is counted is a lower bound.
+ */
+bool calls_name_all(void);
+
 /* Real time and waiting. */
 double now(void);
 /* run_for() - vmm_start(), vmm_kick() after @seconds unless it stopped; how it did. */

@@ -48,9 +48,9 @@ static void collapse(void)
 
 	guest_fill(g, 0, PAGES, 2);
 	guest_touch(g, 0, QUARTER, TOUCH);
-	advise(g, MADV_HUGEPAGE, "MADV_HUGEPAGE");
 	before = huge_kib(g);
 	guest_begin(g);
+	advise(g, MADV_HUGEPAGE, "MADV_HUGEPAGE");	/* from here on khugepaged may help */
 	/* EAGAIN: somebody held one of the pages */
 	while (madvise(g->hva, SIZE, MADV_COLLAPSE) && errno == EAGAIN && seconds() < limit)
 		;
