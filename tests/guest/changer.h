@@ -59,7 +59,6 @@ uint32_t end_load(struct vmm_vcpu *vcpu);
 /** start_store() - as store_word(), on the vCPU's thread; end_load() waits for it. */
 void start_store(struct vmm_vcpu *vcpu, uint32_t gpa, uint32_t value);
 
-
 /** memory_of() - fresh anonymous memory in small pages. */
 uint32_t *memory_of(size_t size);
 
