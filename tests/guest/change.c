@@ -60,7 +60,7 @@ static bool slot_is_elsewhere(void *arg)
  */
 static struct vmm_vcpu *fault_meets(int (*what)(void *arg), struct region *r, uint32_t *read)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	struct gone gone = { vcpu->vm, SLOT_GPA / PAGE };
 	uint32_t *hva = memory_of(PAGE);
 	struct changer changer;
@@ -137,7 +137,7 @@ static void fault_and_replace(void **state)
 /* A write that began before its page was logged ends after: it is in the log. */
 static void fault_and_log(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	uint32_t *hva = memory_of(PAGE);
 	struct region r = { vcpu->vm, KVM_MEM_LOG_DIRTY_PAGES, SLOT_GPA, PAGE, hva };
 	uint64_t bitmap = 0;
@@ -194,7 +194,7 @@ struct held {
 static void hold_invalidation(struct held *held, const char *point, bool there)
 {
 	run_on(0);
-	held->vcpu = vcpu_with_gap();
+	held->vcpu = vcpu_with_ones();
 	held->point = point;
 	held->hva = memory_of(PAGE);
 	*held->hva = OLD;
@@ -378,7 +378,7 @@ CODE(64, look, "1: mov 0x300000, %eax; mov %eax, 0x200000; mov 0x380000, %eax\n"
 
 static void storm(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	volatile uint32_t *seen = vmm_hva(vcpu->vm, ABI_FREE, 12), before;
 	uint32_t *hva = memory_of(2 * PAGE), here, there;
 	struct changer pager;

@@ -79,16 +79,10 @@ static bool all_ones(struct vmm_vcpu *vcpu, uint64_t gpa, bool write, void *data
 	return true;
 }
 
-struct vmm_vcpu *vcpu_with_gap(void)
+struct vmm_vcpu *vcpu_with_ones(void)
 {
-	struct vmm *vm = new_vm(3);
-	struct vmm_vcpu *vcpu = vmm_add_vcpu(vm);
-	struct kvm_sregs sregs;
+	struct vmm_vcpu *vcpu = vcpu_with_gap();
 
-	vmm_set_mode(vcpu, VMM_LONG, ABI_CODE);
-	vmm_get_sregs(vcpu, &sregs);
-	sregs.cr3 = vmm_build_tables(vm, VMM_LONG, 4ul << 20, ABI_TABLES, ABI_TABLES_END);
-	vmm_set_sregs(vcpu, &sregs);
 	vcpu->on_mmio = all_ones;
 	return vcpu;
 }

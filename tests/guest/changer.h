@@ -45,8 +45,8 @@ struct slot_seen {
 /** see_slot() - false if there is no slot @id. */
 bool see_slot(struct vmm *vm, int id, struct slot_seen *seen);
 
-/** vcpu_with_gap() - 3 MiB of memory, tables for 4 MiB; all ones where no slot is. */
-struct vmm_vcpu *vcpu_with_gap(void);
+/** vcpu_with_ones() - 3 MiB of memory, tables for 4 MiB; all ones where no slot is. */
+struct vmm_vcpu *vcpu_with_ones(void);
 /** load_word() - the guest reads the word at @gpa. */
 uint32_t load_word(struct vmm_vcpu *vcpu, uint32_t gpa);
 /** try_load() - as load_word(), if the load may fail: why KVM_RUN came back. */

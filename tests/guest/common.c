@@ -228,6 +228,19 @@ uint64_t next_random(uint64_t *state)
 	return *state * 0x2545f4914f6cdd1dull;
 }
 
+struct vmm_vcpu *vcpu_with_gap(void)
+{
+	struct vmm *vm = new_vm(3);
+	struct vmm_vcpu *vcpu = vmm_add_vcpu(vm);
+	struct kvm_sregs sregs;
+
+	vmm_set_mode(vcpu, VMM_LONG, ABI_CODE);
+	vmm_get_sregs(vcpu, &sregs);
+	sregs.cr3 = vmm_build_tables(vm, VMM_LONG, 4ul << 20, ABI_TABLES, ABI_TABLES_END);
+	vmm_set_sregs(vcpu, &sregs);
+	return vcpu;
+}
+
 void run_on(int cpu)
 {
 	cpu_set_t cpus;

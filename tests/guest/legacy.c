@@ -53,7 +53,7 @@ static bool is_mapped(void *hva)
 /* Made, used, logged, moved, deleted. */
 static void life(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	uint64_t bitmap = 0;
 	struct kvm_dirty_log log = { .slot = 1, .dirty_bitmap = &bitmap };
 	struct vmm *vm = vcpu->vm;
@@ -139,7 +139,7 @@ static void nonsense(void **state)
 /* Held before its memory is mapped: the table has it, and neither door. */
 static void before_its_memory(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	char *elsewhere = (char *)memory_of(4 * PAGE);
 	struct changer maker;
 	struct slot_seen seen;
@@ -178,7 +178,7 @@ static void before_its_memory(void **state)
 /* No address space is left: the slot is taken back, and its number is free again. */
 static void mapping_fails(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	uint32_t *hva = memory_of(SIZE);
 	struct rlimit limit, none;
 	struct slot_seen seen;
@@ -211,7 +211,7 @@ static void mapping_fails(void **state)
 /* The process unmaps what is not its own: the guest is without memory, nobody else. */
 static void unmapped_behind_our_back(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	uint32_t *hva;
 
 	(void)state;
@@ -235,7 +235,7 @@ static void unmapped_behind_our_back(void **state)
 /* The guest and a child of the process go on to see the same memory. */
 static void shared_with_a_child(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	volatile uint32_t *hva;
 	int to_child[2], status;
 	char byte = 0;
@@ -264,7 +264,7 @@ static void shared_with_a_child(void **state)
 /* The VM goes and leaves the memory, which may be in use by its process. */
 static void outlives_the_vm(void **state)
 {
-	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm_vcpu *vcpu = vcpu_with_ones();
 	uint32_t *hva;
 
 	(void)state;

@@ -10,20 +10,6 @@
 CODE(64, read_slot, "mov 0x300000, %eax; hlt");
 CODE(64, write_slot, "movl $0x12345678, 0x300000; mov 0x300000, %eax; hlt");
 
-/* 3 MiB of memory, tables for 4 MiB. */
-static struct vmm_vcpu *vcpu_with_gap(void)
-{
-	struct vmm *vm = new_vm(3);
-	struct vmm_vcpu *vcpu = vmm_add_vcpu(vm);
-	struct kvm_sregs sregs;
-
-	vmm_set_mode(vcpu, VMM_LONG, ABI_CODE);
-	vmm_get_sregs(vcpu, &sregs);
-	sregs.cr3 = vmm_build_tables(vm, VMM_LONG, 4ul << 20, ABI_TABLES, ABI_TABLES_END);
-	vmm_set_sregs(vcpu, &sregs);
-	return vcpu;
-}
-
 static void *anonymous(size_t size)
 {
 	void *hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

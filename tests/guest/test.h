@@ -137,6 +137,8 @@ const char *outcome(struct vmm_vcpu *vcpu);
  */
 void without_audit_always(void);
 
+/* vcpu_with_gap() - in 64-bit mode; its VM has 3 MiB of memory and tables for 4 MiB. */
+struct vmm_vcpu *vcpu_with_gap(void);
 /* run_on() - this thread, and those it makes from now on, run on one CPU alone. */
 void run_on(int cpu);
 /* is_6_12() - is it Linux 6.12 or later? */
