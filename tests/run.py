@@ -14,7 +14,8 @@ A step's counts are what it says of itself: the lines "N passed, M failed" (the 
 may stand anywhere in a line), those of cmocka ("[  PASSED  ] N test(s)."), and of
 Python's unittest ("Ran N tests", "failures=M").  A step that fails without counting a
 failure, or that counts nothing, is one failure: no step can vanish.  What it printed
-comes when it is done, and is kept in build/log/test-STEP[-KERNEL].log.
+comes when it is done, and is kept in build/log/test-STEP[-KERNEL].log.  What failed is
+shown once more before the table, since all together is long.
 """
 
 import os
@@ -47,6 +48,10 @@ COUNTS = (
     (re.compile(r"^\[  FAILED  \] (\d+) test\(s\)"), (None, 1)),
 )
 
+# The line at which a test says that it failed, and how many lines then tell why.
+FAILURE = re.compile(r"(\S+: )?(NOT OK |not ok |FAILED|FAIL\b|ERROR: |\[  FAILED  \] \D)|.*\bFAILED$")
+TELL = 12
+
 
 def count(text):
     """What a step's output says: (passed, failed)."""
@@ -65,6 +70,16 @@ def count(text):
         passed += max(sum(map(int, ran)) - bad - skipped, 0)
         failed += bad + skipped  # a test that did not run has not passed
     return passed, failed
+
+
+def failures(text):
+    """The lines of a failed step's output that tell what failed, or its last ones."""
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if FAILURE.match(line)]
+    if not starts:
+        return lines[-TELL:]
+    wanted = sorted({number for start in starts for number in range(start, start + TELL)})
+    return [lines[number] for number in wanted if number < len(lines)]
 
 
 class Job:
@@ -135,7 +150,11 @@ def run(jobs, at_once):
 
 
 def table(jobs, seconds):
-    """Prints a row for each job, and the totals; returns the failures."""
+    """Prints what failed, a row for each job, and the totals; returns the failures."""
+    for job in jobs:
+        if job.failed:
+            print(f"\n=== {job.title}: what failed (all of it: {job.log.relative_to(ROOT)})")
+            print("\n".join(failures(job.log.read_text(errors="replace"))))
     width = max(len(job.title) for job in jobs)
     print(f"\n{'step':{width}} {'passed':>7} {'failed':>7} {'seconds':>8}")
     for job in jobs:

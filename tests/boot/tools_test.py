@@ -290,6 +290,18 @@ class Judgement(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(runner.count(text), counts)
 
+    def test_failures(self):
+        """What the runner of all tests shows once more."""
+        many = "".join(f"vm: ok {n}\n" for n in range(50))
+        for line in ("vm: NOT OK race.held 1.2 s", "FAILED: not as on stock KVM:",
+                     "FAIL: test_x (a.b)", "[  FAILED  ] test_x", "swap-munmap 1 2  FAILED"):
+            with self.subTest(line):
+                text = f"{many}{line}\nwhy\n{many}"
+                self.assertEqual(runner.failures(text)[:2], [line, "why"])
+                self.assertEqual(len(runner.failures(text)), runner.TELL)
+        self.assertEqual(runner.failures(many), [f"vm: ok {n}" for n in range(38, 50)])
+        self.assertEqual(runner.failures("FAILED: a\n"), ["FAILED: a"])
+
     def test_order(self):
         """Which step the runner of all tests starts next."""
         alone = runner.ALONE[0]
