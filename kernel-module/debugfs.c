@@ -9,6 +9,7 @@
  *   /sys/kernel/debug/kvmswap/audit_always		audit at each step
  *   /sys/kernel/debug/kvmswap/pause/			pause points (pause.c)
  */
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -118,18 +119,30 @@ static int map_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(map);
 #endif
 
+static bool name_taken(const char *name)
+{
+	struct dentry *taken = debugfs_lookup(name, kvmswap_dir);
+
+	dput(taken);
+	return taken;
+}
+
 /**
  * vm_debugfs_init() - make a VM's files.
  * @vm: the VM.
- * @fd: its file descriptor, for the folder's name.
+ * @fd: its file descriptor, for the folder's name. A VM that is held by its vCPUs' alone
+ * may have had the same one: the next has ".2" behind its name.
  *
  * Context: process, may sleep. Failure only means that there are no files.
  */
 void vm_debugfs_init(struct vm *vm, int fd)
 {
-	char name[32];
+	char name[48];
+	int n, len;
 
-	snprintf(name, sizeof(name), "vm-%d-%d", task_tgid_nr(current), fd);
+	len = snprintf(name, sizeof(name), "vm-%d-%d", task_tgid_nr(current), fd);
+	for (n = 2; name_taken(name); n++)
+		snprintf(name + len, sizeof(name) - len, ".%d", n);
 	vm->debugfs = debugfs_create_dir(name, kvmswap_dir);
 	debugfs_create_file("stats", 0400, vm->debugfs, vm, &stats_fops);
 #ifdef CONFIG_KVMSWAP_MEMSLOT

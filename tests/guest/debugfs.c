@@ -134,6 +134,45 @@ static void map_and_stats(void **state)
 	end_vm(vcpu->vm);
 }
 
+/* How many VMs of this process have a folder with their figures in it. */
+static int folders(void)
+{
+	DIR *dir = opendir(KVMSWAP_DEBUGFS);
+	char path[512], text[4096];
+	struct dirent *entry;
+	int found = 0, owner;
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), KVMSWAP_DEBUGFS "/%s/stats", entry->d_name);
+		if (sscanf(entry->d_name, "vm-%d-", &owner) == 1 && owner == getpid())
+			found += proc_read(path, text, sizeof(text)) > 0;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* A vCPU's fd keeps its VM alive; the number of the VM's own is taken by the next one. */
+static void same_number_again(void **state)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+	int number = vcpu->vm->fd, second;
+
+	(void)state;
+	close(number);
+	assert_int_equal(ioctl(vcpu->vm->dev_fd, KVM_CREATE_VM, 0), number);
+	assert_int_equal(folders(), 2);
+	second = ioctl(number, KVM_CREATE_VCPU, 0);
+	assert_true(second >= 0);
+	close(number);
+	assert_int_equal(ioctl(vcpu->vm->dev_fd, KVM_CREATE_VM, 0), number);
+	assert_int_equal(folders(), 3);
+	close(second);
+	assert_int_equal(folders(), 2);
+	end_vm(vcpu->vm);	/* the first's vCPU, and the third */
+	assert_int_equal(folders(), 0);
+}
+
 static void nonsense(void **state)
 {
 	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
@@ -152,6 +191,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(read_while_vms_come_and_go),
 	cmocka_unit_test(open_after_the_vm),
 	cmocka_unit_test(map_and_stats),
+	cmocka_unit_test(same_number_again),
 	cmocka_unit_test(nonsense),
 };
 

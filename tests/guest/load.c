@@ -5,17 +5,14 @@
  * load it themselves: its file is MODULE in the environment.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/syscall.h>
 
 #include "test.h"
+#include "usage.h"
 
-#define ROUNDS 100
+#define ROUNDS 100	/* a leak of one a round is twice what usage.h calls noise */
 #define WARM_UP 10
-/* Growth over ROUNDS that is noise; a leak of one a round is twice as much. */
-#define NOISE 50
 
 static int load_module_with(const char *parameters)
 {
@@ -38,139 +35,6 @@ static int load_module(void)
 static int unload_module(void)
 {
 	return syscall(SYS_delete_module, "kvmswap", O_NONBLOCK) ? errno : 0;
-}
-
-/* ---- how much memory the kernel uses for itself ---- */
-
-/* The sum of the numbers behind @name in a file with several lines of it. */
-static long sum_of(const char *path, const char *name)
-{
-	FILE *file = fopen(path, "re");
-	char line[256];
-	long sum = 0, n;
-
-	if (!file)
-		vmm_die("open %s", path);
-	while (fgets(line, sizeof(line), file)) {
-		char *at = line + strspn(line, " ");
-
-		if (!strncmp(at, name, strlen(name)) && sscanf(at + strlen(name), " %ld", &n) == 1)
-			sum += n;
-	}
-	fclose(file);
-	return sum;
-}
-
-/* Pages that are not free, not on a CPU's free list, no process' and no cache's. */
-static long kernel_pages(void)
-{
-	static const char *const others[] = {
-		"nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file",
-		"nr_unevictable", "nr_isolated_anon", "nr_isolated_file", "nr_slab_reclaimable",
-	};
-	long pages = sum_of("/proc/zoneinfo", "managed");
-	size_t i;
-
-	pages -= sum_of("/proc/zoneinfo", "pages free") + sum_of("/proc/zoneinfo", "count:");
-	for (i = 0; i < COUNT(others); i++)
-		pages -= proc_value("/proc/vmstat", others[i]);
-	return pages;
-}
-
-#define MAX_CACHES 128
-
-struct usage {
-	long pages;
-	int nr_caches;
-	struct cache {
-		char name[32];
-		long objects;
-	} caches[MAX_CACHES];
-};
-
-static struct cache *find_cache(struct usage *usage, const char *name)
-{
-	struct cache *cache = usage->caches;
-
-	while (cache < usage->caches + usage->nr_caches && strcmp(cache->name, name))
-		cache++;
-	if (cache == usage->caches + usage->nr_caches) {
-		strcpy(cache->name, name);
-		cache->objects = LONG_MAX;
-		usage->nr_caches++;
-	}
-	return cache;
-}
-
-/*
- * Objects in each kmalloc cache, once the CPUs have given back the slabs they held in
- * stock, which count as full. A CPU may have taken one again at once: the least counts.
- */
-static void count_objects(struct usage *usage)
-{
-	DIR *dir = opendir("/sys/kernel/slab");
-	struct dirent *entry;
-	char path[320], text[64];
-
-	while (dir && (entry = readdir(dir)) && usage->nr_caches < MAX_CACHES - 1) {
-		struct cache *cache;
-
-		if (strncmp(entry->d_name, "kmalloc-", 8) || strlen(entry->d_name) > 31)
-			continue;
-		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", entry->d_name);
-		proc_write(path, "1");
-		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objects", entry->d_name);
-		if (proc_read(path, text, sizeof(text)) <= 0)
-			continue;
-		cache = find_cache(usage, entry->d_name);
-		if (atol(text) < cache->objects)
-			cache->objects = atol(text);
-	}
-	if (dir)
-		closedir(dir);
-	assert_true(usage->nr_caches > 5);
-}
-
-static void measure(struct usage *usage)
-{
-	int i;
-
-	usage->nr_caches = 0;
-	for (i = 0; i < 6; i++) {	/* what is freed by RCU or a worker takes a moment */
-		proc_write("/proc/sys/vm/drop_caches", "3");
-		usleep(100000);
-		if (i > 1)
-			count_objects(usage);
-	}
-	usage->pages = kernel_pages();
-}
-
-/* The first half of the rounds and the second: noise comes once, a leak goes on. */
-static bool is_leak(long before, long middle, long after)
-{
-	return middle - before >= NOISE / 2 && after - middle >= NOISE / 2 &&
-	       after - before >= NOISE;
-}
-
-/* Usage before, half-way and after. Return: how many things leak, which it names. */
-static int leaks(struct usage *usage)
-{
-	int found = 0, i;
-
-	printf("kernel pages: %ld, %+ld, %+ld\n", usage[0].pages, usage[1].pages - usage[0].pages,
-	       usage[2].pages - usage[1].pages);
-	found += is_leak(usage[0].pages, usage[1].pages, usage[2].pages);
-	for (i = 0; i < usage[0].nr_caches; i++) {
-		const char *name = usage[0].caches[i].name;
-		long before = usage[0].caches[i].objects;
-		long middle = find_cache(&usage[1], name)->objects;
-		long after = find_cache(&usage[2], name)->objects;
-
-		if (after - before >= NOISE / 2)
-			printf("%s: %+ld, %+ld objects\n", name, middle - before, after - middle);
-		found += is_leak(before, middle, after);
-	}
-	return found;
 }
 
 CODE(64, touch_all,
@@ -201,13 +65,13 @@ static void a_hundred_times(void **state)
 	(void)state;
 	for (i = 0; i < WARM_UP; i++)
 		load_use_unload(i);
-	measure(&usage[0]);
+	usage_measure(&usage[0]);
 	for (i = 1; i <= ROUNDS; i++) {
 		load_use_unload(i);
 		if (i % (ROUNDS / 2) == 0)
-			measure(&usage[i / (ROUNDS / 2)]);
+			usage_measure(&usage[i / (ROUNDS / 2)]);
 	}
-	assert_int_equal(leaks(usage), 0);
+	assert_int_equal(usage_leaks(usage), 0);
 }
 
 /* The same measure, when somebody does keep a page a round: a pipe with data in it. */
@@ -221,16 +85,16 @@ static void a_leak_would_show(void **state)
 	for (i = 0; i < ROUNDS; i++)
 		assert_int_equal(pipe2(pipes[i], O_CLOEXEC), 0);
 	load_use_unload(1);
-	measure(&usage[0]);
+	usage_measure(&usage[0]);
 	for (i = 1; i <= ROUNDS; i++) {
 		if (i % 10 == 0)
 			load_use_unload(1);
 		assert_int_equal(write(pipes[i - 1][1], page, PAGE), PAGE);
 		if (i % (ROUNDS / 2) == 0)
-			measure(&usage[i / (ROUNDS / 2)]);
+			usage_measure(&usage[i / (ROUNDS / 2)]);
 	}
-	assert_true(leaks(usage) >= 1);
-	assert_true(is_leak(usage[0].pages, usage[1].pages, usage[2].pages));
+	assert_true(usage_leaks(usage) >= 1);
+	assert_true(usage_is_leak(usage[0].pages, usage[1].pages, usage[2].pages));
 }
 
 /* ---- where it cannot be loaded ---- */
