@@ -251,7 +251,7 @@ static void khugepaged(void **state)
 	set(THP "khugepaged/pages_to_scan", "4096");
 	set(THP "khugepaged/scan_sleep_millisecs", "10");
 	assert_int_equal(madvise(hva, SIZE, MADV_HUGEPAGE), 0);
-	if (!wait_until(was_tested, vcpu->vm, 20))
+	if (!wait_until(was_tested, vcpu->vm, 60))
 		fail_msg("khugepaged asked %lld times", dbgfs_stat(vcpu->vm, "asked_test_young"));
 	assert_int_equal(dbgfs_stat(vcpu->vm, "pages_aged"), 0);
 	assert_int_equal(in_map(vcpu->vm, 1, 'y'), TOUCHED);

@@ -183,6 +183,11 @@ static bool some_device(struct vmm_vcpu *vcpu, uint64_t gpa, bool write, void *d
 	return true;
 }
 
+static bool has_gone_round(void *vm)
+{
+	return *(volatile uint32_t *)vmm_hva(vm, ABI_FREE, 4) >= 200;
+}
+
 static void random_round(uint64_t first_seed, uint64_t *rounds)
 {
 	uint64_t seed = first_seed;
@@ -218,6 +223,7 @@ static void random_round(uint64_t first_seed, uint64_t *rounds)
 	for (n = 0; n < 2; n++)
 		vmm_start(vm->vcpus[n]);
 	usleep(400000);
+	assert_true(wait_until(has_gone_round, vm, 60));
 	assert_clean(vm);
 	/* some of the tables and of the data; each page may be mapped a thousand times */
 	madvise(vmm_hva(vm, RANDOM_TABLES - 16 * PAGE, PAGE), 32 * PAGE, MADV_PAGEOUT);
@@ -241,7 +247,7 @@ static void at_random(void **state)
 	for (seed = 1; seed <= 5; seed++)
 		random_round(seed * 7919, &rounds);
 	printf("%llu rounds\n", (unsigned long long)rounds);
-	assert_true(rounds > 1000);
+	assert_true(rounds >= 1000);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -172,7 +172,7 @@ static void a_slot_between(void **state, void (*change)(void))
 	if (range || change == delete_slot) {
 		assert_false(wait_until(is_done, &slot, 0.5));
 	} else {
-		assert_true(wait_until(is_done, &slot, 5));
+		assert_true(wait_until(is_done, &slot, 20));
 		assert_true(ask_waits(vm, 0));
 	}
 	assert_true(is_held(&act));
