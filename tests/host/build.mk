@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The host tests: one program a chapter, each with all test files; code/host/build.mk
 # builds what they test. `make test-host` runs them all, `make test-host5` one.
-HOST_TESTS := main harness memory model history test_machine test_memslot test_slot_lookup \
-	test_slot_change test_legacy test_walk test_walk_model test_shadow test_tables test_rmap \
+HOST_TESTS := main harness memory hardware model history test_machine test_memslot \
+	test_slot_lookup test_slot_change test_legacy test_walk test_walk_model test_shadow test_tables test_rmap \
 	test_age test_tlb test_notifier test_window test_host test_range test_range_wait test_interval test_audit \
 	test_failures test_random
 HOST_CHAPTERS := $(filter-out 0 1,$(CHAPTERS))

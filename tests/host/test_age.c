@@ -8,11 +8,10 @@
 
 #ifdef CONFIG_KVMSWAP_AGE
 
-#include <signal.h>
-
 #include <linux/mm.h>
 
 #include "gpte.h"
+#include "hardware.h"
 #include "rmap.h"
 #include "spte.h"
 
@@ -205,68 +204,22 @@ static void an_old_page_is_taken_back_like_any_other(void **state)
 	assert_true(host_test_young(HVA(3)));
 }
 
-/* ---- what the hardware does meanwhile ---- */
-
-/* D, and the three bits that the hardware leaves to us: 16 states before one comes again. */
-static u64 counter(unsigned int n)
-{
-	return (n & 1 ? SPTE_DIRTY : 0) | (u64)(n >> 1 & 7) << 9;
-}
-
-static struct {
-	u64 *sptep;
-	u64 left;		/* the entry, as the "hardware" left it */
-	unsigned int steps, lost;
-} hardware;
-
-/* Between any two instructions of ours the entry changes, all but its accessed bit. */
-static void hardware_steps(int signal)
-{
-	u64 now = *hardware.sptep;
-
-	(void)signal;
-	if ((now ^ hardware.left) & ~SPTE_ACCESSED)
-		hardware.lost++;
-	hardware.steps++;
-	hardware.left = (now & ~counter(15)) | counter(hardware.steps);
-	*hardware.sptep = hardware.left;
-}
-
-/* The trap flag, pushed below what a function may keep under its stack pointer. */
-static void single_step(bool on)
-{
-	if (on)
-		asm volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; "
-			     "lea 128(%%rsp), %%rsp" : : : "memory", "cc");
-	else
-		asm volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; "
-			     "lea 128(%%rsp), %%rsp" : : : "memory", "cc");
-}
-
 static void what_the_hardware_sets_meanwhile_is_kept(void **state)
 {
-	struct sigaction step = { .sa_handler = hardware_steps }, before;
 	bool young;
-	u64 was;
+	u64 *sptep, was;
 
 	(void)state;
 	used_guest();
 	audit_always = false;
-	hardware.sptep = spte_of(0, 3);
-	was = *hardware.sptep;
-	hardware.left = was;
-	hardware.steps = 0;
-	hardware.lost = 0;
-	assert_int_equal(sigaction(SIGTRAP, &step, &before), 0);
-	single_step(true);
+	sptep = spte_of(0, 3);
+	was = *sptep;
+	hardware_start(sptep, SPTE_ACCESSED);
 	young = host_clear_flush_young(HVA(3));
-	single_step(false);
-	assert_int_equal(sigaction(SIGTRAP, &before, NULL), 0);
+	assert_int_equal(hardware_stop(), 0);
 	assert_true(young);
-	assert_true(hardware.steps > 200);
-	assert_int_equal(hardware.lost, 0);
-	assert_int_equal(*hardware.sptep & ~counter(15), was & ~counter(15) & ~SPTE_ACCESSED);
-	*hardware.sptep = was;
+	assert_int_equal(*sptep & ~HARDWARE_BITS, was & ~HARDWARE_BITS & ~SPTE_ACCESSED);
+	*sptep = was;
 }
 
 int age_tests(void)

@@ -275,10 +275,28 @@ static void a_mapped_page_is_held_and_stays_in_memory(void **state)
 	assert_true(host_swap_out(host_hva(3)));
 }
 
+/* The process lets go of a page; it is free once the slot goes, and every CPU has been told. */
+static void a_page_that_the_guest_alone_holds_is_freed_after_the_flush(void **state)
+{
+	u64 pfn;
+
+	(void)state;
+	test_memory(16);
+	expect_done(test_vcpu[0], 0x3000, PFERR_WRITE, 3);
+	expect_done(test_vcpu[1], 0x3000, PFERR_WRITE, 3);
+	pfn = host_user_pfn(host_hva(3));
+	host_dontneed(host_hva(3), 1);
+	assert_int_equal(pfn_to_page(pfn)->refs, 1);
+	assert_true(cpu_caches(test_vcpu[0], 0x3000) && cpu_caches(test_vcpu[1], 0x3000));
+	assert_int_equal(test_slot(0, 0, 0, 0, 0), 0);
+	assert_true(host_page_is_free(pfn));
+}
+
 int notifier_tests(void)
 {
 	const struct test_item tests[] = {
 		mmu_test(a_mapped_page_is_held_and_stays_in_memory),
+		mmu_test(a_page_that_the_guest_alone_holds_is_freed_after_the_flush),
 	};
 
 	return cmocka_run_group_tests_name("notifier", tests, NULL, NULL);

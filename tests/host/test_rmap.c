@@ -8,6 +8,7 @@
 
 #ifdef CONFIG_KVMSWAP_RMAP
 
+#include "hardware.h"
 #include "rmap.h"
 #include "spte.h"
 #include "tlb.h"
@@ -261,6 +262,26 @@ static void write_protection_takes_the_w_bit_alone(void **state)
 	expect_clean_audit(test_vm);
 }
 
+static void write_protection_keeps_what_the_hardware_sets_meanwhile(void **state)
+{
+	u64 *sptep, was;
+	bool writable;
+
+	(void)state;
+	map_many_times(test_vcpu[0], 1, PFERR_WRITE);
+	sptep = rmap_next(chain(), NULL);
+	was = *sptep;
+	spin_lock(&test_vm->mmu_lock);
+	hardware_start(sptep, SPTE_WRITABLE);
+	writable = rmap_write_protect(test_vm, test_vm->memslots.slot[0], GFN);
+	assert_int_equal(hardware_stop(), 0);
+	flush_remote_tlbs(test_vm);
+	spin_unlock(&test_vm->mmu_lock);
+	assert_true(writable);
+	assert_int_equal(*sptep & ~HARDWARE_BITS, was & ~HARDWARE_BITS & ~SPTE_WRITABLE);
+	*sptep = was & ~SPTE_WRITABLE;
+}
+
 static void unmap_range(void *data)
 {
 	(*(int *)data)++;
@@ -292,6 +313,7 @@ int rmap_tests(void)
 		mmu_test(fetch_next_then_remove_skips_an_entry),
 		mmu_test(unmap_rmapp_leaves_none),
 		mmu_test(write_protection_takes_the_w_bit_alone),
+		mmu_test(write_protection_keeps_what_the_hardware_sets_meanwhile),
 		mmu_test(others_get_their_turn_while_a_slot_goes),
 	};
 
