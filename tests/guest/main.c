@@ -14,7 +14,7 @@
 
 #include "test.h"
 
-#define USUAL_TIMEOUT 150	/* seconds: for what hangs, and not for a busy machine */
+#define USUAL_LIMIT 150	/* seconds: for what hangs, and not for a busy machine */
 #define STATUS_LEFT_OUT 77
 
 static const struct group *const groups[] = {
@@ -30,6 +30,7 @@ bool stock;
 static const char *observe_path, *test_name;
 static unsigned int passed, failed, left_out;
 static int kmsg = -1;
+static unsigned int usual_limit = USUAL_LIMIT;
 
 void observe(const char *format, ...)
 {
@@ -187,7 +188,7 @@ static void run_one(const struct group *group, const struct CMUnitTest *test)
 	if (!pid)
 		child(group, test, out);
 	setpgid(pid, pid);
-	status = wait_for(pid, group->timeout ? group->timeout : USUAL_TIMEOUT, log);
+	status = wait_for(pid, group->timeout ? group->timeout : usual_limit, log);
 	good = !status;
 	if (!stock) {
 		/* a killed process lets go of its VM on its way out */
@@ -235,12 +236,16 @@ int main(int argc, char **argv)
 		return after_exec_main(atoi(argv[2]), atoi(argv[3]));
 	if (argc < 2 || argv[1][0] != '/') {
 		fprintf(stderr, "usage: guest-test DEVICE [GROUP | GROUP.TEST ...]\n"
-			"OBSERVE=FILE in the environment: where observations go\n");
+			"OBSERVE=FILE in the environment: where observations go\n"
+			"LIMIT=SECONDS: for a test that has no limit of its own, in place of %d\n",
+			USUAL_LIMIT);
 		return VMM_BROKEN;
 	}
 	device = argv[1];
 	stock = !strcmp(device, "/dev/kvm");
 	observe_path = getenv("OBSERVE");
+	if (getenv("LIMIT"))
+		usual_limit = atoi(getenv("LIMIT"));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (kmsg < 0)
