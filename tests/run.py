@@ -32,7 +32,7 @@ LOGS = ROOT / "build" / "log"
 # In the order in which they find mistakes fastest; True: once for each kernel.
 STEPS = {
     "spelling": False, "checkpatch": False, "sparse": True, "test-host": False,
-    "test-docs": False, "docs": False, "test-boot": False,
+    "test-docs": False, "docs": False, "test-boot": False, "test-mutants": False,
     "chapter0": True, "chapter1": True, "chapter2": True, "chapter3": True,
     "chapter4": True, "chapter5": True, "chapter6": True, "chapter7": True,
     "chapter8": True, "test-gdb": True, "test-guest": True, "test-reasons": True,
