@@ -37,7 +37,8 @@ export KERNEL KERNEL_IMAGE KERNEL_BUILD NO_SETUP LAST
 help: ## this list
 	@sed -n 's/^\([a-z][a-zA-Z0-9_.-]*\):.*## */\1	/p' $(MAKEFILE_LIST) | \
 		while IFS='	' read -r name text; do printf '  make %-22s %s\n' "$$name" "$$text"; done
-	@echo 'with KERNEL=6.1 (default) or 6.12, or KERNEL_IMAGE=vmlinuz KERNEL_BUILD=headers'
+	@echo 'with KERNEL=6.1 (default), 6.12, or one that finds mistakes: 6.1-debug, 6.1-kcsan ...;'
+	@echo 'or KERNEL_IMAGE=vmlinuz KERNEL_BUILD=headers'
 
 # --- set-up: packages by the group, each group once -------------------------------
 
@@ -48,7 +49,7 @@ else
 	@code/boot/python.sh && code/boot/setup.py $*
 endif
 
-setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb ## install every package that any goal needs
+setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(STAMP)/timeline $(STAMP)/browser ## install every package that any goal needs
 
 doctor: ## check each tool and version, and name the fix
 	@if [ -x /usr/bin/python3 ]; then code/boot/doctor.py; else \
@@ -75,7 +76,7 @@ module: module$(CHAPTER) ## build the module as chapter CHAPTER=N has it (defaul
 
 # --- everything else comes from the parts -----------------------------------------
 
-PARTS := code/vmm code/guests code/host tests/host tests/guest tests/reasons tests/fuzz tests/mutants docs chapters labs
+PARTS := code/vmm code/guests code/host tests/host tests/guest tests/reasons tests/fuzz tests/mutants docs chapters labs labs/timeline tests/debug
 -include $(PARTS:%=%/build.mk)
 
 # A part that is not there fails, rather than having nothing to do.
@@ -119,7 +120,7 @@ shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the mod
 
 # --- checks ------------------------------------------------------------------------
 
-test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(ALL_READY) ## every test, on both kernels unless KERNEL= is given; the last line has the totals
+test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(STAMP)/timeline $(STAMP)/browser $(ALL_READY) ## every test, on both kernels unless KERNEL= is given; the last line has the totals
 	@KERNELS='$(KERNELS)' tests/run.py $(STEPS)
 
 test-boot: $(KERNEL_READY) $(STAMP)/vm ## test the tools in code/boot

@@ -80,6 +80,15 @@ def depends(package):
     return re.findall(r"Depends: <?([^\s>]+)", result.stdout)
 
 
+def version(package):
+    """The version of a package that apt would take; None if it knows none."""
+    need("apt-cache")
+    out = subprocess.run(["apt-cache", "policy", package], stdout=subprocess.PIPE, text=True,
+                         env=dict(os.environ, LC_ALL="C"), check=False).stdout
+    found = re.search(r"^  Candidate: (\S+)", out, re.M)
+    return found.group(1) if found and found.group(1) != "(none)" else None
+
+
 def names(pattern):
     """Names of all known packages that match a regular expression."""
     need("apt-cache")

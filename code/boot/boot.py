@@ -23,7 +23,10 @@ on), /tmp, and modprobe for zram, kvm and kvm-amd (never loaded by itself, so sa
 
 Exit status: the command's; 125 when the VM failed, and then stderr says why: a kernel
 splat (a warning, a BUG, an oops, a stall ... anywhere on the console), a hang (nothing
-printed for --silence seconds, or --timeout over), or no status.  130 after Ctrl-C.
+printed for --silence seconds, or --timeout over), or no status.  On a kernel that finds
+mistakes (6.1-debug, 6.1-kcsan ...) these two are multiplied by how much slower it is,
+which the VM knows as $SLOWNESS.  At its end kmemleak is asked for leaks, where it is
+there, with the module loaded and without.  130 after Ctrl-C.
 The console is kept in build/log/NAME.console, the output in build/log/NAME.out.
 """
 
@@ -40,7 +43,7 @@ import tempfile
 from pathlib import Path
 
 import initramfs
-from common import BUILD, FAILED, Problem, kernel_dir, main, say
+from common import BUILD, FAILED, Problem, kernel_dir, main, say, slowness
 from machine import Failure, Machine, raw_terminal, terminal_size
 
 QEMU = "qemu-system-x86_64"
@@ -71,14 +74,17 @@ def parse(argv):
     add("--smp", default="2", help="its processors (%(default)s)")
     add("--numa", action="store_true", help="two nodes: half of --memory and one processor each")
     add("--cpu", default="max", help="QEMU's -cpu (%(default)s)")
-    add("--thread", choices=("single", "multi"), default="single",
-        help="TCG's threads; gates run with single, soaks with multi")
+    add("--thread", choices=("single", "multi"),
+        help="TCG's threads; gates run with single, soaks with multi (single, and multi for "
+             "KCSAN, which sees only what two processors do at the very same time)")
     add("--icount", action="store_true",
         help="count instructions instead of time: one processor, every run the same")
     add("--silence", type=float, metavar="S",
         help="seconds without a word that count as a hang (60; 0 is never)")
     add("--timeout", type=float, metavar="S", help="seconds in all (600; 0 is no limit)")
     add("--append", action="append", default=[], help="more of a kernel command line")
+    add("--harmless", action="append", default=[], metavar="REGEX",
+        help="lines of the console that are no splat in this run, because it provokes them")
     add("--gdb", nargs="?", const="1234", metavar="PORT",
         help="listen for GDB on this port (1234), or on a socket of this path, and wait "
              "for it; no watchdog unless asked for")
@@ -93,11 +99,17 @@ def parse(argv):
         parser.error("no command to run in the VM")
     if options.icount:
         options.smp = "1"
+    if not options.thread:
+        kcsan = options.kernel.endswith("-kcsan") and not options.icount
+        options.thread = "multi" if kcsan else "single"
+    options.slowness = slowness(options.kernel)
     waits = options.tty or options.gdb
     if options.silence is None:
         options.silence = 0 if waits else 60
     if options.timeout is None:
         options.timeout = 0 if waits else 600
+    options.silence *= options.slowness
+    options.timeout *= options.slowness
     return options
 
 
@@ -126,7 +138,8 @@ def texts(options):
     """The two files that tell init what to do."""
     columns, lines = terminal_size()
     env = {"COLUMNS": columns, "LINES": lines, "TTY": "1" if options.tty else "",
-           "SWAP": "1" if options.swap else "", "TERM": os.environ.get("TERM", "dumb"),
+           "SLOWNESS": options.slowness, "SWAP": "1" if options.swap else "",
+           "TERM": os.environ.get("TERM", "dumb"),
            "PULL": " ".join(path.strip("/") for path, _ in pairs(options.pull, "--pull"))}
     for setting in options.env:
         name, equals, value = setting.partition("=")
@@ -246,7 +259,8 @@ def boot(options, folder):
     with open(log, "wb") as kernel_log, open(logs / f"{options.name}.out", "wb") as out_log:
         try:
             machine = Machine(qemu(options, image, disk), kernel_log, options.tty,
-                              options.silence, options.timeout, out_log)
+                              options.silence, options.timeout, out_log, options.slowness,
+                              options.harmless)
         except FileNotFoundError:
             raise Problem(f"{QEMU} is missing: apt install qemu-system-x86") from None
         try:

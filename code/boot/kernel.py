@@ -12,6 +12,8 @@ The folder then holds:
     headers     the folder to build modules against
     release     its release, as `uname -r` prints it
 
+A kernel that is built here, such as 6.1-debug, is debug_kernel.py's work.
+
 The Makefile calls this once for each kernel; boot.py and module.py read the folder.
 """
 
@@ -23,6 +25,7 @@ import tempfile
 from pathlib import Path
 
 import apt
+import debug_kernel
 from common import BUILD, Problem, kernel_dir, main, say
 
 OWN = ("You can use a kernel of your own instead: KERNEL_IMAGE=<its vmlinuz> and "
@@ -124,6 +127,8 @@ def adopt(image, build, folder):
 def prepare(kernel, image=None, build=None):
     """Fills build/kernel/KERNEL unless that is done already; returns the folder."""
     folder = kernel_dir(kernel)
+    if debug_kernel.is_ours(kernel) and not image and not build:
+        return debug_kernel.build(kernel)
     if (folder / "release").exists() and (not image or Path(image).resolve()
                                           == (folder / "vmlinuz").resolve()):
         return folder

@@ -74,9 +74,15 @@ def die_with_parent():
 class Machine:
     """One run of QEMU."""
 
-    def __init__(self, arguments, log, tty=False, silence=60, total=600, out_log=None):
-        """arguments: QEMU's, but for the channels; silence, total: seconds or 0."""
-        self.console = Console(log)
+    def __init__(self, arguments, log, tty=False, silence=60, total=600, out_log=None,
+                 slowness=1, harmless=()):
+        """arguments: QEMU's, but for the channels; silence, total: seconds or 0.
+
+        slowness: what the limits that are this file's own are multiplied with.
+        harmless: patterns of console lines that are not a splat in this run.
+        """
+        self.grace, self.power_off = GRACE * slowness, POWER_OFF * slowness
+        self.console = Console(log, harmless)
         self.silence, self.total, self.tty = silence, total, tty
         self.writer = Writer(1)
         self.out_log = out_log
@@ -128,7 +134,7 @@ class Machine:
                       (key.data for key in self.selector.get_map().values())):
                 self._turn()
                 self._watch(start)
-            self.process.wait(GRACE)
+            self.process.wait(self.grace)
         except subprocess.TimeoutExpired:
             raise Failure("QEMU closed its channels, but goes on") from None
         finally:
@@ -191,10 +197,11 @@ class Machine:
         now = time.monotonic()
         if self.console.splats and self.splat_time is None:
             self.splat_time = now
-        if self.splat_time and now - self.splat_time > GRACE:
+        if self.splat_time and now - self.splat_time > self.grace:
             self.process.kill()
-        if self.acknowledged and now - self.ended > POWER_OFF:
-            raise Failure(f"the command ended, but the VM is not off after {POWER_OFF} s")
+        if self.acknowledged and now - self.ended > self.power_off:
+            raise Failure(f"the command ended, but the VM is not off after "
+                          f"{self.power_off} s")
         if self.silence and now - self.heard > self.silence:
             raise Failure(f"the VM hung: it printed nothing for {self.silence:g} s")
         if self.total and now - start > self.total:

@@ -11,6 +11,9 @@ GROUPS = {
     "test": "the tests that read and check the source",
     "docs": "the documentation",
     "gdb": "looking into the machine with GDB",
+    "timeline": "traces, and the page that shows them",
+    "browser": "the tests of that page",
+    "debug": "building the kernels that find mistakes",
 }
 
 # group -> Debian packages
@@ -20,6 +23,10 @@ PACKAGES = {
     "test": ("libcmocka-dev", "sparse", "perl", "codespell", "unifdef"),
     "docs": ("doxygen", "python3-sphinx", "python3-breathe", "furo"),
     "gdb": ("gdb", "graphviz"),
+    "timeline": ("trace-cmd", "node-d3"),
+    "browser": ("chromium", "chromium-driver", "python3-selenium"),
+    "debug": ("make", "gcc", "libc6-dev", "perl", "xz-utils", "flex", "bison", "bc",
+              "libelf-dev", "libssl-dev", "binutils"),
 }
 
 # What doctor asks: group, program, arguments that print its version, least version,
@@ -40,4 +47,9 @@ PROGRAMS = (
     ("docs", "sphinx-build", ("--version",), (5,), "python3-sphinx"),
     ("gdb", "gdb", ("--version",), (12,), "gdb"),
     ("gdb", "dot", ("-V",), (2,), "graphviz"),
+    ("timeline", "trace-cmd", ("help",), (3,), "trace-cmd"),
+    ("browser", "chromedriver", ("--version",), (110,), "chromium-driver"),
+    ("debug", "flex", ("--version",), (2, 6), "flex"),
+    ("debug", "bison", ("--version",), (3,), "bison"),
+    ("debug", "bc", ("--version",), (1,), "bc"),
 )

@@ -105,7 +105,7 @@ int dbgfs_pause_wait(const char *name, int timeout_ms)
 	int waited;
 
 	snprintf(path, sizeof(path), DBGFS_ROOT "/pause/%s", name);
-	for (waited = 0; waited <= timeout_ms; waited += 10) {
+	for (waited = 0; waited <= timeout_ms * (int)vmm_slowness(); waited += 10) {
 		long got = proc_read(path, text, sizeof(text));
 
 		if (got < 0) {

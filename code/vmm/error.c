@@ -55,3 +55,11 @@ long vmm_number(const char *text, const char *name, long min, long max)
 		vmm_die("--%s %s: a number from %ld to %ld is wanted", name, text, min, max);
 	return value;
 }
+
+unsigned int vmm_slowness(void)
+{
+	const char *text = getenv("SLOWNESS");
+	int value = text ? atoi(text) : 1;
+
+	return value > 0 ? value : 1;
+}

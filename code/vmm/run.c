@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 		.passes = 3,
 		.words = 64,
 		.seed = time(NULL) & 0xffff,
-		.timeout = 600,
+		.timeout = 600,	/* like --timeout, for a kernel of common speed */
 		.min_in = 20000,
 	};
 	parse(&job->config, argc, argv);

@@ -185,7 +185,7 @@ int job_watch(struct job *job, int pid, const char *cgroup)
 			break;
 		if (interrupted)
 			return give_up(pid, "interrupted");
-		if (now.seconds > job->config.timeout)
+		if (now.seconds > job->config.timeout * vmm_slowness())
 			return give_up(pid, "the guest did not end in time (--timeout)");
 		if (job->config.torture)
 			summary_audit(&summary, job, pid);

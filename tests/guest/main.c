@@ -132,12 +132,12 @@ static void show_stacks(pid_t group, FILE *out)
 /* Wait for the child, at most @timeout seconds. Return: its exit status, or -1. */
 static int wait_for(pid_t pid, unsigned int timeout, FILE *out)
 {
-	double end = now() + timeout;
+	double end = now() + timeout * vmm_slowness();
 	int status = 0, killed = 0;
 
 	while (!waitpid(pid, &status, WNOHANG)) {
 		if (now() > end && !killed) {
-			fprintf(out, "not done after %u seconds\n", timeout);
+			fprintf(out, "not done after %u seconds\n", timeout * vmm_slowness());
 			show_stacks(pid, out);
 			kill(-pid, SIGKILL);
 			killed = 1;

@@ -24,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = os.environ.get("KERNEL", "6.1")
+SERIES = KERNEL.partition("-")[0]  # 6.1 of 6.1-debug
 LAST = os.environ.get("LAST", "8")
 UNSOUND = 99
 
@@ -63,7 +64,7 @@ rmmod kvmswap
 
 def script(protocol, seconds, seed):
     """What the VM does with one protocol."""
-    slow = KERNEL != "6.1" and protocol == "seqlock"  # each flush may be of all memory
+    slow = SERIES != "6.1" and protocol == "seqlock"  # each flush may be of all memory
     cases = "".join(
         f'        {i}) guest="{arguments} --memory {memory // 2 if slow else memory} '
         f'--limit {limit // 2 if slow else limit}";;\n'
