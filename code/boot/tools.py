@@ -14,6 +14,7 @@ GROUPS = {
     "timeline": "traces, and the page that shows them",
     "browser": "the tests of that page",
     "debug": "building the kernels that find mistakes",
+    "fuzz": "fuzzing that is guided by what the module runs",
 }
 
 # group -> Debian packages
@@ -27,6 +28,7 @@ PACKAGES = {
     "browser": ("chromium", "chromium-driver", "python3-selenium"),
     "debug": ("make", "gcc", "libc6-dev", "perl", "xz-utils", "flex", "bison", "bc",
               "libelf-dev", "libssl-dev", "binutils"),
+    "fuzz": ("clang", "libclang-rt-dev"),
 }
 
 # What doctor asks: group, program, arguments that print its version, least version,
@@ -52,4 +54,5 @@ PROGRAMS = (
     ("debug", "flex", ("--version",), (2, 6), "flex"),
     ("debug", "bison", ("--version",), (3,), "bison"),
     ("debug", "bc", ("--version",), (1,), "bc"),
+    ("fuzz", "clang", ("--version",), (14,), "clang"),
 )

@@ -448,6 +448,7 @@ static void *memory_main(void *arg)
 {
 	struct source *s = arg;
 
+	watch_enter(CALLER_MEMORY);
 	while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE) && !source_ends(s)) {
 		memory_op(s);
 		usleep(choose(s, 3000));

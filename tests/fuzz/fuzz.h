@@ -77,17 +77,22 @@ int tally_gaps(void);
 /* ---- watch.c: each call under a watchdog ---- */
 
 #define MAX_CALLERS 8
-#define RUN_MS 4	/* a guest that does not stop by itself is stopped after this */
+#define CALLER_MEMORY 6	/* the thread that takes memory away */
+#define CALLER_MAIN 7
 #define HANG_S 40	/* for what hangs, and not for a busy machine */
 #define STATUS_HANG 3
 #define STATUS_FAILED 4
 
+/** run_ms - a guest that does not stop by itself is stopped after this. */
+extern int run_ms;
+/** watch_on_enter - called by each thread that calls watch_enter(), or NULL. */
+extern void (*watch_on_enter)(int n);
 /** watch_start() - from now on calls that do not come back end the process. */
 void watch_start(void);
 void watch_stop(void);
 /** watch_enter() - this thread is caller @n, from 0. */
 void watch_enter(int n);
-/** call() - ioctl() by this thread, watched, KVM_RUN ended after RUN_MS, counted. */
+/** call() - ioctl() by this thread, watched, KVM_RUN ended after run_ms, counted. */
 int call(int fd, unsigned long cmd, void *arg);
 /** failed() - the module did what it may not: say so, end the process. */
 void failed(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
@@ -141,6 +146,10 @@ void image_random(struct source *s, enum vmm_mode mode);
 /** state_random() - its registers; often those of the picture. */
 void state_random(struct source *s, enum vmm_mode mode, struct kvm_sregs *sregs,
 		  struct kvm_regs *regs);
+/** run_exits - exits to user space of the last run_to_end() of this thread. */
+extern __thread int run_exits;
+/** run_any_end - it may fail in ways that kvmswap does not have: it is stock KVM. */
+extern bool run_any_end;
 /** run_to_end() - enter until it stops or its time is over. */
 enum ended run_to_end(struct source *s, int fd, struct kvm_run *run);
 
@@ -157,6 +166,7 @@ struct round {
 	const char *name;		/* "seed 17", for messages */
 	bool guests;			/* the kind */
 	bool audit_always;
+	bool brief;			/* no good guest afterwards */
 	struct source sources[ROUND_THREADS];
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * watch.c - no call may hang: each thread says which it is in and since when. A
- * watcher ends KVM_RUN by a signal after RUN_MS, and the whole process, with the
+ * watcher ends KVM_RUN by a signal after run_ms, and the whole process, with the
  * stacks of all its threads, if any call does not come back.
  */
 #define _GNU_SOURCE
@@ -23,6 +23,9 @@ static struct caller {
 	unsigned long cmd;
 	double since;		/* 0: in no call */
 } callers[MAX_CALLERS];
+
+int run_ms = 4;
+void (*watch_on_enter)(int n);
 
 static __thread struct caller *self;
 static pthread_t watcher;
@@ -92,7 +95,7 @@ static void *watch_main(void *unused)
 				show_stacks();
 				_exit(STATUS_HANG);
 			}
-			if (time > RUN_MS / 1e3 && caller->cmd == KVM_RUN) {
+			if (time > run_ms / 1e3 && caller->cmd == KVM_RUN) {
 				tally(COUNT_KICKS);
 				syscall(SYS_tgkill, getpid(), caller->thread, KICK);
 			}
@@ -123,6 +126,8 @@ void watch_enter(int n)
 	self = &callers[n];
 	self->thread = gettid();
 	self->since = 0;
+	if (watch_on_enter)
+		watch_on_enter(n);
 }
 
 int call(int fd, unsigned long cmd, void *arg)
