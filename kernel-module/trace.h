@@ -16,6 +16,11 @@
 #include "fault.h"
 #include "kvmswap.h"
 
+/* For who reads the raw trace: the numbers behind the names in the events' formats. */
+TRACE_DEFINE_ENUM(RETRY_INVALIDATED);
+TRACE_DEFINE_ENUM(RETRY_GUEST_TABLES);
+TRACE_DEFINE_ENUM(RETRY_SLOT);
+
 TRACE_EVENT(kvmswap_entry,
 	TP_PROTO(struct vcpu *vcpu),
 	TP_ARGS(vcpu),

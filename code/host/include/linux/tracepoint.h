@@ -7,6 +7,7 @@
 #define TP_ARGS(...)			(__VA_ARGS__)
 #define TRACE_EVENT(name, proto, ...)	static inline void trace_##name(proto) { }
 #define DECLARE_EVENT_CLASS(name, ...)	struct vm
+#define TRACE_DEFINE_ENUM(name)		struct vm
 #define DEFINE_EVENT(template, name, proto, args) static inline void trace_##name(proto) { }
 
 #endif

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0
+# The timeline: traced runs as one page. TRACE=FILE: of a trace of your own.
+TRACE ?=
+TIMELINE_MODULES := $(sort module4 module5 module$(LAST))
+
+timeline: $(if $(TRACE),,$(TIMELINE_MODULES) programs $(STAMP)/vm) $(STAMP)/timeline ## trace the races and a swapped guest, and draw them: build/timeline (TRACE=: a trace of yours)
+	@labs/timeline/timeline.py $(if $(TRACE),--trace '$(TRACE)')
+
+test-timeline: $(TIMELINE_MODULES) programs $(STAMP)/vm $(STAMP)/timeline $(STAMP)/browser ## the timeline, from known traces and from real runs, in a browser
+	@/usr/bin/python3 -B -m unittest discover -s tests/timeline -t tests/timeline -p '*_test.py'
+
+.PHONY: timeline test-timeline
