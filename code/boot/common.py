@@ -29,19 +29,13 @@ def kernel_dir(kernel):
     return BUILD / "kernel" / kernel
 
 
-# How many times as long as on Debian's kernel the same work takes, by the kind of kernel: a
-# property of the machine that limits of time are multiplied with.  Both were measured with
-# the guest tests and rounded up.
+# How many times as long as on Debian's kernel the same work may take, by the kind of kernel: a
+# property of the machine that limits of time are multiplied with.
 SLOWNESS = {"debug": 8, "kcsan": 6}
 
 
-def series(kernel):
-    """The series that a kernel is of: 6.1 for 6.1-debug."""
-    return kernel.partition("-")[0]
-
-
 def slowness(kernel):
-    """How many times slower than Debian's a kernel is, by its name under build/kernel."""
+    """What limits of time are multiplied with on a kernel, by its name under build/kernel."""
     return SLOWNESS.get(kernel.partition("-")[2], 1)
 
 

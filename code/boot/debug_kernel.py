@@ -181,8 +181,8 @@ def command():
         raise Problem("wants the names of kernels, for example 6.1-debug")
     for name in sys.argv[1:]:
         folder = build(name)
-        say(f"debug-kernel: {(folder / 'release').read_text().strip()} is in {folder}, "
-            f"{slowness(name)} times as slow as Debian's")
+        say(f"debug-kernel: {(folder / 'release').read_text().strip()} is in {folder}; "
+            f"limits of time are {slowness(name)} times those on Debian's")
     return 0
 
 
