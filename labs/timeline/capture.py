@@ -2,6 +2,7 @@
 """Real runs, traced in the machine by trace-cmd: the races of two chapters, and a guest that
 is swapped.  What comes back are trace.dat files, as trace-cmd and KernelShark read them."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "code" / "boot"))
 from common import BUILD, ROOT, Problem  # noqa: E402
 
 RACES = (4, 5)      # the chapters
+MADE = "made.json"
 BUFFER = 8192       # KiB for each CPU; trace-cmd empties it all the time
 MAGIC = b"\x17\x08Dtracing"
 
@@ -48,11 +50,14 @@ def tool(name, package):
     return path
 
 
-def capture(kernel, last, folder, run):
-    """Boots, traces, and leaves chapter4.dat, chapter5.dat and run.dat in the folder, and beside
-    each what the program printed; `run` is kvmswap-run's arguments, `last` the chapter whose
-    module it has."""
+def capture(kernel, last, folder, memory, limit, passes):
+    """Boots, traces, and leaves chapter4.dat, chapter5.dat and run.dat in the folder, beside each
+    what the program printed, and in made.json what was run.  The guest that is swapped has so
+    many MiB of memory and may keep `limit` of them, goes so often over all, and runs on the
+    module of chapter `last`."""
     folder.mkdir(parents=True, exist_ok=True)
+    run = (f"--memory {memory} --limit {limit} --passes {passes} --min-in 100 --seed 1 "
+           "--timeout 150")
     names = [*(f"chapter{n}" for n in RACES), "run"]
     for name in names:
         for kind in ("dat", "out"):
@@ -65,12 +70,15 @@ def capture(kernel, last, folder, run):
     for name in names:
         for kind in ("dat", "out"):
             command += ["--pull", f"/tmp/{name}.{kind}:{folder}/{name}.{kind}"]
-    script = SCRIPT.format(buffer=BUFFER, races=" ".join(map(str, RACES)), run=" ".join(run))
+    script = SCRIPT.format(buffer=BUFFER, races=" ".join(map(str, RACES)), run=run)
     status = subprocess.run([*command, "--", script], stdin=subprocess.DEVNULL,
                             check=False).returncode
     if status:
         raise Problem(f"the traced runs ended with status {status}: what was printed is above, "
                       f"and in build/log/timeline-{kernel}.console")
+    release = (BUILD / "kernel" / kernel / "release").read_text(encoding="utf-8").strip()
+    (folder / MADE).write_text(json.dumps({"kernel": release, "chapter": last, "memory": memory,
+                                           "limit": limit}), encoding="utf-8")
 
 
 def read(path):

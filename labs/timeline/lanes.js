@@ -88,10 +88,11 @@ function drawCounts(canvas, lane, view) {
 	// From the first call of an invalidation to the second.
 	for (let i = Math.max(0, first - 20); i < last; i++) {
 		const [start, colour, , end] = lane.points[i];
-		const from = Math.max(view.left, view.x(start));
+		const from = Math.max(view.left, Math.floor(view.x(start)));
+		const to = Math.min(view.right, Math.ceil(view.x(end)));
 
 		canvas.fillStyle = COLOURS[colour];
-		canvas.fillRect(from, lane.top, Math.max(2, view.x(end) - from), lane.high);
+		canvas.fillRect(from, lane.top, Math.max(2, to - from), lane.high);
 	}
 }
 

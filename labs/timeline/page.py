@@ -74,7 +74,7 @@ def malformed_warning(trace):
             f"first is line {number}: {line.strip()[:100]}")
 
 
-def run_data(trace, pages, doors, about):
+def run_data(trace, pages, doors, title, about):
     """The picture of the run."""
     when = clock(trace.start)
     kinds, tasks = ["guest"], []
@@ -85,7 +85,7 @@ def run_data(trace, pages, doors, about):
         calls.append([when(call.start), when(call.end), call.hva[0], call.hva[1] - call.hva[0],
                       call.gfns, call.sptes, tasks.index(call.task), call.cpu])
     return {
-        "about": about,
+        "title": title, "about": about,
         "warnings": [text for text in (loss_warning(trace), malformed_warning(trace)) if text],
         "span": when(trace.end) or 1,
         "events": len(trace.events),

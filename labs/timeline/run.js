@@ -2,8 +2,9 @@
 // The run: from the data to lanes, and the picture of them with its axis, names and tips.
 
 const RUN = DATA.run;
-const SHOWN_PAGES = 40;
 const PAGE_STATES = ["young", "old", "mapped", "taken", "unmapped"];
+
+let shownPages = 40;
 
 const pageText = page => `gfn ${hex(page.gfn)}`;
 
@@ -103,16 +104,16 @@ function choosePages(how, from) {
 	if (from !== null) {
 		const first = byNumber.findIndex(page => page.gfn >= from);
 
-		return first < 0 ? [] : byNumber.slice(first, first + SHOWN_PAGES);
+		return first < 0 ? [] : byNumber.slice(first, first + shownPages);
 	}
 	if (how === "kept")
-		return RUN.pages.slice(-SHOWN_PAGES).reverse();
+		return RUN.pages.slice(-shownPages).reverse();
 	if (how === "spread") {
-		const step = Math.max(1, byNumber.length / SHOWN_PAGES);
+		const step = Math.max(1, byNumber.length / shownPages);
 
-		return d3.range(Math.min(SHOWN_PAGES, byNumber.length)).map(i => byNumber[Math.floor(i * step)]);
+		return d3.range(Math.min(shownPages, byNumber.length)).map(i => byNumber[Math.floor(i * step)]);
 	}
-	return RUN.pages.slice(0, SHOWN_PAGES);
+	return RUN.pages.slice(0, shownPages);
 }
 
 function place(lanes) {
@@ -149,7 +150,8 @@ function legend(section) {
 	const groups = [["Pages", [["young", "young"], ["old", "old"], ["taken", "taken: swapped out"],
 		["unmapped", "unmapped"]]],
 	["vCPUs", [["guest", "guest runs"], ["walk", "fault: walk, map"],
-		["host", "fault: waits for the host's page"], ["window", "fault: the window"], ["exit", "other exits"], ["retry", "retry"]]],
+		["host", "fault: waits for the host's page"], ["window", "fault: the window"],
+		["exit", "other exits"], ["retry", "retry"]]],
 	["The host", [["invalidate", "invalidation"]]]];
 
 	for (const [title, entries] of groups) {
@@ -224,6 +226,7 @@ function startRun() {
 	}
 
 	legend(section);
+	section.querySelector("h2").textContent = RUN.title;
 	section.querySelector(".about").textContent = RUN.about;
 	for (const text of RUN.warnings)
 		d3.select(section).insert("p", ".chosen").attr("class", "warning").text(text);
@@ -237,7 +240,8 @@ function startRun() {
 		draw();
 	});
 	// For tests, and for the curious at the console.
-	window.timeline = { run: RUN, races: DATA.races, lanes: () => lanes, view: () => view };
+	window.timeline = { run: RUN, races: DATA.races, lanes: () => lanes, view: () => view,
+		show: number => { shownPages = number; choose(); } };
 }
 
 startRaces();

@@ -8,10 +8,12 @@
                                       trace-cmd record -C mono -e kvmswap PROGRAM
                                     (or of the text of a trace)
 
-All goes to build/timeline, or --out FOLDER.
+All goes to build/timeline, or --out FOLDER; the page is timeline.html, or with --trace has the
+trace's name.
 """
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -28,8 +30,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "code" / "boot"))
 from common import BUILD, Problem, main  # noqa: E402
 
 MEMORY, LIMIT, PASSES = 16, 5, 2    # MiB of the guest, MiB that it may keep, passes over it
-RUN = ("--memory", MEMORY, "--limit", LIMIT, "--passes", PASSES, "--min-in", 500, "--seed", 1,
-       "--timeout", 150)
 
 
 def trace_of(path):
@@ -53,17 +53,29 @@ def races(folder):
     return out
 
 
-def run_of(path, what):
+def run_of(path, title, what):
     """The picture of the run; `what` says in words what ran."""
     trace = trace_of(path)
     pages, doors = pages_of(trace), doors_of(trace)
     faults = [fault for vcpu in doors.vcpus.values() for fault in vcpu.faults]
     used = [page for page in pages.values() if page.stretches]
-    about = (f"{what}. Its trace has {len(trace.events)} events: {len(faults)} faults, "
+    about = (f"{what}. The trace has {len(trace.events)} events: {len(faults)} faults, "
              f"{sum(fault.result == 'retried' for fault in faults)} of them retried; "
              f"{len(doors.invalidations)} invalidations; {len(used)} pages used, which the host "
              f"took {sum(page.taken for page in used)} times.")
-    return run_data(trace, pages, doors, about)
+    return run_data(trace, pages, doors, title, about)
+
+
+def what_ran(path):
+    """In words, from what the capture has left."""
+    try:
+        made = json.loads(path.read_text(encoding="utf-8"))
+        return ("The program of make run, with a guest of {memory} MiB and two vCPUs which may "
+                "keep {limit} MiB in memory, on the module of chapter {chapter} and Linux "
+                "{kernel}".format(**made))
+    except (OSError, ValueError, KeyError):
+        raise Problem(f"{path} is missing or broken: make the traces again, without "
+                      "--keep") from None
 
 
 def library():
@@ -88,14 +100,13 @@ def command():
     source = library()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.trace:
-        shown = [], run_of(options.trace, f"A trace of your own, {Path(options.trace).name}")
+        shown = [], run_of(options.trace, "The run", f"From {Path(options.trace).name}")
     else:
         if not options.keep:
-            capture.capture(options.kernel, options.chapter, options.out, [str(x) for x in RUN])
-        shown = races(options.out), run_of(options.out / "run.dat", (
-            f"The program of make run, with a guest of {MEMORY} MiB and two vCPUs which may keep "
-            f"{LIMIT} MiB in memory, on the module of chapter {options.chapter}"))
-    page = options.out / "timeline.html"
+            capture.capture(options.kernel, options.chapter, options.out, MEMORY, LIMIT, PASSES)
+        shown = races(options.out), run_of(options.out / "run.dat", "A guest that is swapped",
+                                           what_ran(options.out / capture.MADE))
+    page = options.out / f"{Path(options.trace).stem if options.trace else 'timeline'}.html"
     page.write_text(html(*shown, source), encoding="utf-8")
     print(f"the page, for any browser:    {page}")
     if not options.trace:

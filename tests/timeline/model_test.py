@@ -38,7 +38,8 @@ def set_spte(ms, gfn=0x10, sptep="0xa", pid=1):
 
 def drop(ms, used, gfn=0x10, sptep="0xa", pid=2):
     """An spte goes, with or without its accessed bit."""
-    return ms, pid, 0, f"drop_spte: vm=0x1 gfn={gfn:#x} sptep={sptep} spte={0x500007 | used << 5:#x}"
+    spte = 0x500007 | used << 5
+    return ms, pid, 0, f"drop_spte: vm=0x1 gfn={gfn:#x} sptep={sptep} spte={spte:#x}"
 
 
 def invalidate(ms, pid=2, sptes=1, start=0x10000, end=0x11000):
@@ -87,7 +88,8 @@ class Pages(unittest.TestCase):
     def test_who_dropped(self):
         """Taken only if the task's next word is an invalidation."""
         other = (3.05, 3, 0, "flush: vm=0x1 kicked=0")
-        text = text_of(set_spte(0), drop(3, True), other, (3.1, 2, 0, "unmap_rmapp: vm=0x1 gfn=0x10"),
+        text = text_of(set_spte(0), drop(3, True), other,
+                       (3.1, 2, 0, "unmap_rmapp: vm=0x1 gfn=0x10"),
                        (3.2, 2, 0, "flush: vm=0x1 kicked=1"), invalidate(3.3), set_spte(5))
         self.assertEqual(stretches(text, 0x10)[1], (3, 5, "taken"))
         text = text_of(set_spte(0), drop(3, True), invalidate(3.3, pid=9), set_spte(4, 0x77, pid=2),
@@ -106,9 +108,9 @@ class Pages(unittest.TestCase):
 
     def test_from_the_middle(self):
         """A trace that begins when pages are mapped already."""
-        self.assertEqual(stretches(text_of(age(0, "old", 0x99), age(1, "young, now old"), age(2, "old"),
-                                           drop(3, False), invalidate(3), set_spte(4)), 0x10),
-                         [(1, 3, "old"), (3, 4, "taken")])
+        text = text_of(age(0, "old", 0x99), age(1, "young, now old"), age(2, "old"),
+                       drop(3, False), invalidate(3), set_spte(4))
+        self.assertEqual(stretches(text, 0x10), [(1, 3, "old"), (3, 4, "taken")])
         self.assertEqual(stretches(text_of(drop(3, False), invalidate(3), set_spte(4)), 0x10),
                          [(3, 4, "taken")])
 
@@ -153,9 +155,11 @@ class Doors(unittest.TestCase):
                          ["guest", "guest", "interrupt", "guest", "guest"])
         self.assertEqual([(call.start - SECOND, call.end - SECOND, call.sptes, call.gfns, call.task)
                           for call in doors.invalidations],
-                         [(2200000, 2300000, 0, [], "kswapd0"), (7010000, 7100000, 1, [0x10], "kswapd0"),
+                         [(2200000, 2300000, 0, [], "kswapd0"),
+                          (7010000, 7100000, 1, [0x10], "kswapd0"),
                           (14020000, 14100000, 1, [0x10], "kswapd0")])
-        self.assertEqual([ask[1:] for ask in doors.asks], [(0x10, True, True), (0x10, False, False)])
+        self.assertEqual([ask[1:] for ask in doors.asks],
+                         [(0x10, True, True), (0x10, False, False)])
 
     def test_nested_calls(self):
         """The second call belongs to the first of the same task and range."""
@@ -163,8 +167,8 @@ class Doors(unittest.TestCase):
             invalidate(1), invalidate(2, pid=3), invalidate(3, start=0, end=0x1000),
             (4, 3, 0, "invalidate_end: vm=0x1 hva=[0x10000,0x11000)"),
             (5, 2, 0, "invalidate_end: vm=0x1 hva=[0x10000,0x11000)"))))
-        self.assertEqual([call.end and (call.end - SECOND) // 10**6 for call in doors.invalidations],
-                         [5, 4, None])
+        ends = [call.end and (call.end - SECOND) // 10**6 for call in doors.invalidations]
+        self.assertEqual(ends, [5, 4, None])
 
     def test_other_ends(self):
         """Faults that set no spte: the guest's own, and no memory there."""
@@ -182,10 +186,12 @@ class Doors(unittest.TestCase):
         doors = doors_of(parse(text_of(
             (0, 1, 0, "exit: vcpu=0 rip=0 code=0x4e info1=0 info2=0"),
             (1, 1, 0, "page_fault: vcpu=0 gva=0x5000 error=0"), "CPU:0 [LOST 3 EVENTS]",
-            (5, 1, 0, "entry: vcpu=0 rip=0"), (6, 1, 0, "exit: vcpu=0 rip=0 code=0x78 info1=0 info2=0"))))
+            (5, 1, 0, "entry: vcpu=0 rip=0"),
+            (6, 1, 0, "exit: vcpu=0 rip=0 code=0x78 info1=0 info2=0"))))
         fault, = doors.vcpus[0].faults
         self.assertEqual((fault.result, fault.end), ("cut off", None))
-        self.assertEqual([(end - start) // 10**6 for start, end, _ in doors.vcpus[0].stretches], [1])
+        self.assertEqual([(end - start) // 10**6 for start, end, _ in doors.vcpus[0].stretches],
+                         [1])
 
     def test_exits(self):
         """Names of the exits."""
@@ -201,6 +207,7 @@ class Race(unittest.TestCase):
              (2, 1, 1, "walk: vcpu=0 gva=0x30000 gfn=0x30 level=1 access=0x7"),
              (3, 1, 1, "gup: vcpu=0 gfn=0x30 hva=0x10000 pfn=0x500")]
     SET = "set_spte: vm=0x1 gfn=0x30 sptep=0xa spte=0x500025"
+    RETRY = "retry: vcpu=0 gfn=0x30 because the host invalidated"
     HALT = [(20, 1, 1, "entry: vcpu=0 rip=0x8000"),
             (21, 1, 1, "exit: vcpu=0 rip=0x8002 code=0x78 info1=0 info2=0"),
             (22, 1, 1, "entry: vcpu=0 rip=0x8002")]
@@ -209,7 +216,7 @@ class Race(unittest.TestCase):
         """An invalidation in the window, and the spte is set all the same."""
         race = race_of(parse(text_of(*self.FAULT, invalidate(5, sptes=0), invalidate(6, sptes=0),
                                      (9, 1, 1, self.SET), *self.HALT,
-                                     (50, 2, 0, "drop_spte: vm=0x1 gfn=0x30 sptep=0xa spte=0x500025"))))
+                                     (50, 2, 0, self.SET.replace("set", "drop")))))
         self.assertEqual([step.name for step in race.steps],
                          ["exit", "page_fault", "walk", "gup", "invalidate", "set_spte", "entry",
                           "exit"])
@@ -223,7 +230,7 @@ class Race(unittest.TestCase):
         again = [(ms + 11, *rest) for ms, *rest in self.FAULT]
         again[3] = (14, 1, 1, "gup: vcpu=0 gfn=0x30 hva=0x10000 pfn=0x600")
         race = race_of(parse(text_of(*self.FAULT, invalidate(5, sptes=0),
-                                     (9, 1, 1, "retry: vcpu=0 gfn=0x30 because the host invalidated"),
+                                     (9, 1, 1, self.RETRY),
                                      (10, 1, 1, "entry: vcpu=0 rip=0x8000"), *again,
                                      (15, 1, 1, self.SET.replace("0x500025", "0x600025")),
                                      *self.HALT)))
@@ -239,14 +246,16 @@ class Race(unittest.TestCase):
 
     def test_none(self):
         """Before the window, after it, of another page, or by the fault's own task."""
-        for rows in ([invalidate(2.5)], [invalidate(10)], [invalidate(5, start=0x11000, end=0x12000)],
+        for rows in ([invalidate(2.5)], [invalidate(10)],
+                     [invalidate(5, start=0x11000, end=0x12000)],
                      [invalidate(5, start=0, end=0x10000)], [invalidate(5, pid=1)]):
-            self.none(text_of(*self.FAULT, (9, 1, 1, self.SET), *rows, *self.HALT), "no race in this trace")
+            self.none(text_of(*self.FAULT, (9, 1, 1, self.SET), *rows, *self.HALT),
+                      "no race in this trace")
 
     def test_cut_off(self):
         """A retry, and then no more."""
         self.none(text_of(*self.FAULT, invalidate(5),
-                          (9, 1, 1, "retry: vcpu=0 gfn=0x30 because the host invalidated")),
+                          (9, 1, 1, self.RETRY)),
                   "the trace ends before the race")
 
 

@@ -14,18 +14,16 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from browser import Browser
-
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "labs" / "timeline"))
 
 import capture  # noqa: E402
 import timeline  # noqa: E402
+from browser import Browser  # noqa: E402
 
 OUT = ROOT / "build/timeline-test"
-RUN = ("--memory", "12", "--limit", "3", "--passes", "1", "--min-in", "1", "--seed", "1",
-       "--timeout", "100")
+MEMORY, LIMIT, PASSES = 12, 3, 1
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -39,14 +37,16 @@ class Runs(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        capture.capture(os.environ.get("KERNEL", "6.1"), os.environ.get("LAST", "8"), OUT, RUN)
+        capture.capture(os.environ.get("KERNEL", "6.1"), os.environ.get("LAST", "8"), OUT,
+                        MEMORY, LIMIT, PASSES)
         result = subprocess.run([ROOT / "labs/timeline/timeline.py", "--keep", "--out", OUT],
                                 text=True, check=False, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
         if result.returncode:
             raise AssertionError(result.stdout)
         cls.said = result.stdout
-        cls.out = {name: (OUT / f"{name}.out").read_text() for name in ("chapter4", "chapter5", "run")}
+        cls.out = {name: (OUT / f"{name}.out").read_text()
+                   for name in ("chapter4", "chapter5", "run")}
         cls.folder = tempfile.TemporaryDirectory(dir=ROOT / "build/tmp", prefix="timeline.")
         cls.addClassCleanup(cls.folder.cleanup)
         cls.browser = Browser(cls.folder.name)
@@ -73,6 +73,8 @@ class Runs(unittest.TestCase):
         """The browser has nothing to complain about, and no line was left out."""
         self.assertEqual(self.browser.complaints(), [])
         self.assertEqual(self.browser.find(".warning"), [])
+        self.assertIn(f"a guest of {MEMORY} MiB and two vCPUs which may keep {LIMIT} MiB",
+                      self.browser.find(".about")[0].text)
 
     def test_races(self):
         """Two pictures, one above the other, and what they say is what the demos said."""
@@ -81,8 +83,8 @@ class Runs(unittest.TestCase):
             frame = re.search(r"in frame (0x[0-9a-f]+): P$", self.out[name], re.M)[1]
             self.assertEqual(race["pfn"], int(frame, 16))
             self.assertEqual(race["gfn"], 0x300)
-        self.assertEqual((four["result"], figure(self.out["chapter4"],
-                                                 "stale sptes that the audit counts")), ("stale", 1))
+        stale = figure(self.out["chapter4"], "stale sptes that the audit counts")
+        self.assertEqual((four["result"], stale), ("stale", 1))
         self.assertEqual((five["result"], figure(self.out["chapter5"], "faults retried")),
                          ("retried", 1))
         other = re.search(r"in frame (0x[0-9a-f]+): not P$", self.out["chapter5"], re.M)[1]
@@ -97,7 +99,8 @@ class Runs(unittest.TestCase):
         for number, race in enumerate(self.run_js("timeline.races")):
             selector = f"#races figure:nth-child({number + 1})"
             self.assertEqual(len(self.browser.find(f"{selector} .step")), len(race["steps"]))
-            self.assertEqual(len(self.browser.find(f"{selector} .stale")), race["result"] == "stale")
+            self.assertEqual(len(self.browser.find(f"{selector} .stale")),
+                             race["result"] == "stale")
         windows = [one.rect["x"] for one in self.browser.find("#races .window")]
         self.assertEqual(windows[0], windows[1])
         self.browser.click("input[value=time]")
@@ -124,20 +127,20 @@ class Runs(unittest.TestCase):
     def test_run(self):
         """The counts of the trace are those of the module's own statistics.
 
-        The program reads them before it ends, so what comes then (the VM's end) is more; but no
-        event is lost, so nothing is less."""
+        These were read when the guest had ended: no fault comes after that. The host may take
+        more pages until the VM's end, but no event is lost, so nothing is less."""
         out = self.out["run"]
         self.assertIn("all checks passed", out)
         faults = sum(self.run_js("timeline.run.vcpus.map(v => v.faults.length)"))
         self.assertEqual(faults, figure(out, "faults"))
         retried = self.run_js("[].concat(...timeline.run.vcpus.map(v => v.faults)).filter("
-                              "f => timeline.run.results[f[9]] === 'retried').length")
+                              "fault => fault[10] === 'the host invalidated').length")
         self.assertEqual(retried, figure(out, "faults retried"))
         calls = self.run_js("timeline.run.invalidations.length")
         self.assertGreaterEqual(calls, figure(out, "host's callbacks"))
-        self.assertLess(calls, figure(out, "host's callbacks") + 20)
         taken = self.run_js("d3.sum(timeline.run.pages, page => page.taken)")
-        self.assertEqual(taken, figure(out, "... since the host asked"))
+        self.assertGreaterEqual(taken, figure(out, "... since the host asked"))
+        self.assertLessEqual(taken, self.run_js("d3.sum(timeline.run.invalidations, one => one[5])"))
         written = self.run_js("d3.sum(timeline.run.pages, page => "
                               "page.stretches.filter(s => s[3] !== null).length)")
         self.assertGreater(written, 0)
@@ -168,9 +171,9 @@ class Shown(unittest.TestCase):
     """What `make timeline` itself asks for."""
 
     def test_bounded(self):
-        """The guest that it runs is larger than what it may keep, and the run has an end."""
+        """The guest that it runs is larger than what it may keep, and small."""
         self.assertLess(timeline.LIMIT, timeline.MEMORY)
-        self.assertIn("--timeout", timeline.RUN)
+        self.assertLess(timeline.MEMORY, 64)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ class Browser:
         options.binary_location = "/usr/bin/chromium"
         for argument in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage",
                          "--hide-scrollbars", "--force-device-scale-factor=1",
-                         f"--user-data-dir={scratch}/profile", f"--window-size={SIZE[0]},{SIZE[1]}"):
+                         f"--user-data-dir={scratch}/profile",
+                         f"--window-size={SIZE[0]},{SIZE[1]}"):
             options.add_argument(argument)
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")    # Chromium's sandbox refuses root
@@ -54,7 +55,8 @@ class Browser:
         element = self.find(selector)[0]
         self.run("arguments[0].scrollIntoView({block: 'start'}); scrollBy(0, arguments[1])",
                  element, y - 400)
-        box = self.run("const b = arguments[0].getBoundingClientRect(); return [b.left, b.top]", element)
+        box = self.run("const b = arguments[0].getBoundingClientRect();"
+                       "return [b.left, b.top]", element)
         actions = ActionChains(self.driver)
         actions.w3c_actions.pointer_action.move_to_location(int(box[0] + x), int(box[1] + y))
         actions.perform()
