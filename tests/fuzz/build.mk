@@ -3,7 +3,7 @@
 # and `make test-fuzz` need it.
 FZ_DIR := tests/fuzz
 FZ_OUT := $(BUILD)/obj/fuzz
-FZ_PARTS := calls clear code guests image memory modes round source tally watch usage
+FZ_PARTS := acts calls clear code guests image memory modes round source tally watch usage
 FZ_PROGRAM := $(BUILD)/tests/fuzz
 FZ_COMPARE := $(BUILD)/tests/fuzz-compare
 FZ_ENGINE := $(BUILD)/tests/fuzz-engine

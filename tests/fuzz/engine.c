@@ -26,6 +26,10 @@
 #define COUNTERS (16u << 10)
 #define CHECK_EVERY 8			/* rounds; a good guest takes its time */
 
+/*
+ * checkpatch(CAMELCASE): libFuzzer's names
+ * checkpatch(AVOID_EXTERNS): it has no header for them
+ */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -104,7 +108,8 @@ static void make_round(struct round *round, const uint8_t *data, size_t size)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	(void)argc, (void)argv;
+	(void)argc;
+	(void)argv;
 	tally_init();
 	memory_reset();
 	memory_stir();

@@ -148,8 +148,8 @@ void state_random(struct source *s, enum vmm_mode mode, struct kvm_sregs *sregs,
 		  struct kvm_regs *regs);
 /** run_exits - exits to user space of the last run_to_end() of this thread. */
 extern __thread int run_exits;
-/** run_any_end - it may fail in ways that kvmswap does not have: it is stock KVM. */
-extern bool run_any_end;
+/** run_compared - nothing that depends on time or on how much is done at a time. */
+extern bool run_compared;
 /** run_to_end() - enter until it stops or its time is over. */
 enum ended run_to_end(struct source *s, int fd, struct kvm_run *run);
 

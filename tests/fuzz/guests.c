@@ -28,13 +28,15 @@ static struct {
 /* ---- one vCPU until it stops ---- */
 
 __thread int run_exits;
-bool run_any_end;
+bool run_compared;
 
 /* What the device and the port would answer. */
 static void answer(struct source *s, struct kvm_run *run)
 {
-	uint64_t word = choose_word(s);
+	uint64_t word = run_compared ? ~0ull : choose_word(s);
 
+	if (run_compared)	/* stock KVM may want many at once */
+		memset((char *)run + PAGE, 0xff, PAGE);
 	if (run->exit_reason == KVM_EXIT_MMIO && !run->mmio.is_write)
 		memcpy(run->mmio.data, &word, sizeof(word));
 	if (run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_IN)
@@ -45,7 +47,7 @@ static bool interrupt(struct source *s, int fd, struct kvm_run *run)
 {
 	struct kvm_interrupt interrupt = { .irq = choose(s, 256) };
 
-	if (!run->ready_for_interrupt_injection && !choose_one_in(s, 32))
+	if (run_compared || (!run->ready_for_interrupt_injection && !choose_one_in(s, 32)))
 		return false;
 	run->request_interrupt_window = choose_one_in(s, 4);
 	return !call(fd, KVM_INTERRUPT, &interrupt);
@@ -54,13 +56,13 @@ static bool interrupt(struct source *s, int fd, struct kvm_run *run)
 /* Did KVM_RUN come back in a way that the API has? */
 static void check_error(int error)
 {
-	if (!run_any_end && error != EINTR && error != EFAULT && error != ENOMEM && error != EINVAL)
+	if (!run_compared && error != EINTR && error != EFAULT && error != ENOMEM && error != EINVAL)
 		failed("KVM_RUN: %s", strerror(error));
 }
 
 static void check_internal(const struct kvm_run *run)
 {
-	if (run_any_end || run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+	if (run_compared || run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
 		return;
 	failed("KVM_RUN: internal error %u: %#llx %#llx %#llx", run->internal.suberror,
 	       run->internal.data[0], run->internal.data[1], run->internal.data[2]);

@@ -75,7 +75,7 @@ static void random_tables(struct source *s, int entry_size)
 /* Exceptions come back into the code, anywhere. No task gates: see clear.c. */
 static void random_gates(struct source *s, int bits)
 {
-	uint8_t gates[0x1000] = { 0 };
+	uint16_t gates[0x800] = { 0 };
 	struct source more;
 	int vector;
 
@@ -83,24 +83,26 @@ static void random_gates(struct source *s, int bits)
 	for (vector = 0; vector < 256; vector++) {
 		uint32_t handler = ABI_CODE + choose(&more, CODE_SIZE);
 		uint8_t type = choose(&more, 4) ? 14 : 15;
-		uint8_t *gate = gates + vector * (bits / 4);
+		uint16_t *gate = gates + vector * (bits / 8);
 
 		if (bits == 16) {
-			memcpy(gate, &(uint16_t[]) { handler & 0xf, handler >> 4 }, 4);
+			gate[0] = handler & 0xf;
+			gate[1] = handler >> 4;
 			continue;
 		}
-		memcpy(gate, &(uint16_t[]) { handler, bits == 64 ? VMM_SEL_CODE64 : VMM_SEL_CODE32,
-					     0x8000 | type << 8 | choose(&more, 2) * 0x6000 |
-					     (bits == 64 && choose_one_in(&more, 16)),
-					     handler >> 16 }, 8);
+		gate[0] = handler;
+		gate[1] = bits == 64 ? VMM_SEL_CODE64 : VMM_SEL_CODE32;
+		gate[2] = 0x8000 | type << 8 | choose(&more, 2) * 0x6000 |
+			  (bits == 64 && choose_one_in(&more, 16));	/* on the stack of IST 1 */
+		gate[3] = handler >> 16;
 	}
 	memory_write(bits == 16 ? 0 : ABI_IDT, gates, 256 * (bits / 4));
 }
 
 void image_random(struct source *s, enum vmm_mode mode)
 {
-	const struct picture *picture = &pictures[mode];
 	static __thread uint8_t code[PAGE];
+	const struct picture *picture = &pictures[mode];
 	int bits = bits_of(mode), entry_size = picture->sregs.cr4 & 0x20 ? 8 : 4;
 	uint8_t nothing[PAGE] = { 0 };
 

@@ -205,7 +205,8 @@ static bool op_fork(struct source *s, struct range r)
 
 static bool op_compact(struct source *s, struct range r)
 {
-	(void)s, (void)r;
+	(void)s;
+	(void)r;
 	return !proc_write("/proc/sys/vm/compact_memory", "1");
 }
 

@@ -140,6 +140,7 @@ static int vms_left(void)
 
 /* ---- a guest that is known to be good ---- */
 
+/* checkpatch(AVOID_EXTERNS): the assembler's, not another file's */
 #define GOOD_CODE(bits) \
 	extern const char good##bits[], good##bits##_end[]; \
 	asm(".pushsection .rodata, \"a\"\n.code" #bits "\ngood" #bits ":\n" \
@@ -156,6 +157,7 @@ static void run_good(const char *device, enum vmm_mode mode)
 {
 	bool is64 = vmm_mode_bits(mode) == 64;
 	const char *code = is64 ? good64 : good32;
+	size_t len = is64 ? good64_end - good64 : good32_end - good32;
 	struct vmm *vm = vmm_create(device);
 	struct vmm_vcpu *vcpu = vmm_add_vcpu(vm);
 	struct kvm_regs regs;
@@ -164,7 +166,7 @@ static void run_good(const char *device, enum vmm_mode mode)
 	vmm_add_memory(vm, 0, GUEST_SIZE);
 	for (pass = 1; pass <= 2; pass++) {
 		vmm_set_mode(vcpu, mode, ABI_CODE);
-		vmm_run_bytes(vcpu, ABI_CODE, code, is64 ? good64_end - good64 : good32_end - good32);
+		vmm_run_bytes(vcpu, ABI_CODE, code, len);
 		vmm_get_regs(vcpu, &regs);
 		if (vcpu->stop != VMM_HLT || regs.rbx != (uint64_t)pass * GOOD_SUM)
 			failed("a good guest in mode %s: %s, rbx %llu", vmm_mode_name(mode),
