@@ -70,7 +70,7 @@ static enum entry enter_guest(struct vcpu *vcpu)
 
 	preempt_disable();
 	local_irq_disable();
-	WRITE_ONCE(vcpu->cpu, smp_processor_id());	/* flush_remote_tlbs() may read an old one */
+	WRITE_ONCE(vcpu->cpu, smp_processor_id());	/* a flush may read an old one */
 	smp_store_mb(vcpu->mode, IN_GUEST_MODE);	/* pairs with that in kick: tlb.c */
 	if (!svm_cpu_enabled()) {
 		entry = CPU_OFFLINE;
