@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
@@ -25,10 +26,7 @@ class Browser:
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")    # Chromium's sandbox refuses root
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(
-            service=webdriver.ChromeService("/usr/bin/chromedriver")
-            if hasattr(webdriver, "ChromeService")
-            else webdriver.chrome.service.Service("/usr/bin/chromedriver"), options=options)
+        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
 
     def open(self, path):
         """Loads a file."""
