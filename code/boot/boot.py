@@ -43,8 +43,9 @@ import tempfile
 from pathlib import Path
 
 import initramfs
+import replay
 from common import BUILD, FAILED, Problem, kernel_dir, main, say, slowness
-from machine import Failure, Machine, raw_terminal, terminal_size
+from machine import PORTS, Failure, Machine, raw_terminal, terminal_size
 
 QEMU = "qemu-system-x86_64"
 APPEND = ("console=ttyS0,115200 panic=-1 oops=panic random.trust_cpu=on "
@@ -79,6 +80,10 @@ def parse(argv):
              "KCSAN, which sees only what two processors do at the very same time)")
     add("--icount", action="store_true",
         help="count instructions instead of time: one processor, every run the same")
+    add("--record", metavar="FOLDER", help="record the run there, with one processor")
+    add("--replay", metavar="FOLDER",
+        help="run again what was recorded: give the other options as they were then")
+    add("--snapshot", metavar="NAME", help="... from a snapshot that was taken in a replay")
     add("--silence", type=float, metavar="S",
         help="seconds without a word that count as a hang (60; 0 is never)")
     add("--timeout", type=float, metavar="S", help="seconds in all (600; 0 is no limit)")
@@ -97,7 +102,11 @@ def parse(argv):
         del options.command[0]
     if not options.command:
         parser.error("no command to run in the VM")
-    if options.icount:
+    options.recorded = options.record or options.replay
+    for name in ("swap", "tty", "icount", "numa"):
+        if options.recorded and getattr(options, name):
+            parser.error(f"a run with --{name} cannot be recorded")
+    if options.icount or options.recorded:
         options.smp = "1"
     if not options.thread:
         kcsan = options.kernel.endswith("-kcsan") and not options.icount
@@ -140,6 +149,7 @@ def texts(options):
     env = {"COLUMNS": columns, "LINES": lines, "TTY": "1" if options.tty else "",
            "SLOWNESS": options.slowness, "SWAP": "1" if options.swap else "",
            "TERM": os.environ.get("TERM", "dumb"),
+           "SERIAL": " ".join(PORTS) if options.recorded else "",
            "PULL": " ".join(path.strip("/") for path, _ in pairs(options.pull, "--pull"))}
     for setting in options.env:
         name, equals, value = setting.partition("=")
@@ -168,7 +178,7 @@ def numa(memory):
     return out
 
 
-def qemu(options, image, disk):
+def qemu(options, image, disk, folder):
     """QEMU's command line, but for the channels."""
     kernel = kernel_dir(options.kernel)
     out = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
@@ -180,6 +190,8 @@ def qemu(options, image, disk):
         out += numa(options.memory)
     if options.icount:
         out += ICOUNT
+    if options.recorded:
+        out += replay.arguments(options, folder)
     if disk:
         out += ["-drive", f"if=none,id=swap,format=raw,cache=unsafe,file={disk}",
                 "-device", "virtio-blk-pci,drive=swap"]
@@ -246,9 +258,12 @@ def boot(options, folder):
     kernel = kernel_dir(options.kernel)
     if not (kernel / "release").exists():
         raise Problem(f"{kernel} is missing: run `make kernel KERNEL={options.kernel}`")
-    image, disk = f"{folder}/initrd", f"{folder}/swap" if options.swap else None
-    with open(image, "wb") as out:
-        initramfs.write_image(out, kernel, files(options), texts(options))
+    image = f"{options.recorded or folder}/initrd"
+    disk = f"{folder}/swap" if options.swap else None
+    arguments = qemu(options, image, disk, folder)
+    if not options.replay:
+        with open(image, "wb") as out:
+            initramfs.write_image(out, kernel, files(options), texts(options))
     if disk:
         with open(disk, "wb") as out:
             out.truncate(options.swap << 20)
@@ -258,9 +273,9 @@ def boot(options, folder):
     restore = None
     with open(log, "wb") as kernel_log, open(logs / f"{options.name}.out", "wb") as out_log:
         try:
-            machine = Machine(qemu(options, image, disk), kernel_log, options.tty,
-                              options.silence, options.timeout, out_log, options.slowness,
-                              options.harmless)
+            machine = Machine(arguments, kernel_log, options.tty, options.silence,
+                              options.timeout, out_log, options.slowness, options.harmless,
+                              bool(options.recorded))
         except FileNotFoundError:
             raise Problem(f"{QEMU} is missing: apt install qemu-system-x86") from None
         try:

@@ -6,6 +6,7 @@ and nothing to clean up.  "console" is the kernel's serial port; "out" carries t
 command's output ("tty" both ways, where the user has a terminal), "pull" a tar archive
 of files wanted back, and "status" the command's exit status.  Only init writes to
 "status", and only after the command has ended, so a VM that hangs or crashes has none.
+The last three are ports of virtio, or serial ones where the run is recorded (replay.py).
 
 Comes from boot.py, which says what to run; console.py judges the kernel's console.
 """
@@ -29,6 +30,8 @@ from console import Console
 
 GRACE = 4  # seconds that a broken kernel gets to finish its report
 POWER_OFF = 30  # seconds that a sound one gets to power off
+PIPE_SIZE = 1 << 20  # more than a recorded run prints while nobody reads
+PORTS = ("out", "status", "pull")  # the serial ports of a recorded run, from ttyS1 on
 ESCAPE = b"\x1d"  # Ctrl-] ends the VM from its own terminal
 
 
@@ -75,17 +78,19 @@ class Machine:
     """One run of QEMU."""
 
     def __init__(self, arguments, log, tty=False, silence=60, total=600, out_log=None,
-                 slowness=1, harmless=()):
+                 slowness=1, harmless=(), recorded=False):
         """arguments: QEMU's, but for the channels; silence, total: seconds or 0.
 
         slowness: what the limits that are this file's own are multiplied with.
         harmless: patterns of console lines that are not a splat in this run.
+        recorded: the run is recorded, or a recorded one is run again.
         """
         self.grace, self.power_off = GRACE * slowness, POWER_OFF * slowness
         self.console = Console(log, harmless)
         self.silence, self.total, self.tty = silence, total, tty
         self.writer = Writer(1)
         self.out_log = out_log
+        self.recorded = recorded
         self.status = None
         self.status_text = b""
         self.pulled = bytearray()
@@ -105,6 +110,8 @@ class Machine:
         self.qemu_text = b""
 
     def _channel(self, name):
+        if self.recorded and name != "status":
+            return self._pipe(name)
         near, far = socket.socketpair()
         near.setblocking(False)
         self.channels[name] = near
@@ -112,7 +119,19 @@ class Machine:
         self.selector.register(near, selectors.EVENT_READ, name)
         return f"socket,id={name},fd={far.fileno()}"
 
+    def _pipe(self, name):
+        """A channel out of the VM that is never full: a run that waits for us here cannot
+        be repeated, for that is not written down."""
+        near, far = (os.fdopen(end, mode, 0) for end, mode in zip(os.pipe(), ("rb", "wb")))
+        fcntl.fcntl(far, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        self.far.append(far)
+        self.selector.register(near, selectors.EVENT_READ, name)
+        return f"file,id={name},path=/dev/fd/{far.fileno()}"
+
     def _channels(self):
+        if self.recorded:
+            return [word for name in ("console", *PORTS) for word in
+                    ("-chardev", self._channel(name), "-serial", f"chardev:{name}")]
         ports = ["status", "pull"] + ([] if self.tty else ["out"])
         out = ["-chardev", self._channel("console"), "-serial", "chardev:console",
                "-device", "virtio-serial-pci,id=ports"]
@@ -149,7 +168,7 @@ class Machine:
                 self._keys()
                 continue
             try:
-                data = key.fileobj.recv(65536)
+                data = os.read(key.fd, 65536)
             except ConnectionError:
                 data = b""
             if not data:

@@ -75,6 +75,35 @@ class Passes(unittest.TestCase):
         self.assertEqual(run.stdout, "".join(f"{n}\n" for n in range(1, 150001)))
 
 
+class Recorded(unittest.TestCase):
+    """A run that is recorded, and run again."""
+
+    def test_same_again(self):
+        """What nobody can foresee comes out again, of the same run: it is not another boot."""
+        with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+            runs = []
+            for option in ("--record", "--replay"):
+                back = f"{folder}/back{option}"
+                run = boot(option, f"{folder}/recording", "--pull", f"/tmp/file:{back}", command="""
+                    cat /proc/sys/kernel/random/uuid; date +%s.%N; nproc; seq 2000
+                    cat /proc/sys/kernel/random/uuid > /tmp/file; exit 42""")
+                self.assertEqual(run.returncode, 42, run.stderr)
+                runs.append((run.stdout, Path(back).read_text()))
+            self.assertEqual(runs[0], runs[1])
+            lines = runs[0][0].splitlines()
+            self.assertRegex(lines[0], "^[0-9a-f-]{36}$")
+            self.assertEqual(lines[2:], ["1", *map(str, range(1, 2001))])
+            self.assertRegex(runs[0][1], "^[0-9a-f-]{36}\n$")
+
+    def test_cannot(self):
+        """What cannot be recorded, and a recording that is not there."""
+        run = boot("--record", "/tmp", "--swap", "64", command="true")
+        self.assertIn("a run with --swap cannot be recorded", run.stderr)
+        run = boot("--replay", "/nowhere", command="true")
+        self.assertEqual(run.returncode, VM_FAILED)
+        self.assertIn("/nowhere: no recording (log is missing): make it with --record", run.stderr)
+
+
 class Failures(unittest.TestCase):
     """What has to be called a failure, by its name."""
 
