@@ -41,6 +41,9 @@ RACES ?= 4 5 $(LAST)
 race-gdb: $(RACES:%=module%) programs $(STAMP)/vm $(STAMP)/gdb ## step through the race in GDB (RACES='4 5 8': on which chapters)
 	@labs/gdb/race_lab.py $(RACES)
 
+race-reverse: module4 programs $(STAMP)/vm $(STAMP)/gdb ## go through the race backwards in GDB, from the stale spte to its cause
+	@labs/gdb/reverse_lab.py
+
 $(GDB_PROGRAM): tests/gdb/state.c chapters/demo.h $(DEMO_SHARED) $(LIBVMM)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(VMM_CFLAGS)) -o $@ $< $(DEMO_SHARED) $(LIBVMM) $(VMM_LDLIBS)
@@ -49,6 +52,7 @@ test-gdb: $(CHAPTERS:%=module%) programs $(STAMP)/vm $(STAMP)/gdb ## the GDB com
 	@flock $(BUILD)/lock $(MAKE) --no-print-directory -s $(GDB_PROGRAM)
 	@tests/gdb/decoder_test.py
 	@tests/gdb/race_test.py
+	@tests/gdb/reverse_test.py
 	@tests/gdb/gdb_test.py $(GDB_TESTS)
 
 # What GDB showed in a real run, for the book.
@@ -56,4 +60,4 @@ gdb-samples: test-gdb ## test the GDB commands, and keep what they print, for th
 	@for n in 2 3 4 5; do sed 's/[[:space:]]*$$//' $(BUILD)/gdb/chapter$$n.txt \
 		>$$(echo chapters/0$$n-*)/gdb.txt; done
 
-.PHONY: gdb gdb-samples race-gdb shell-gdb run-gdb chapterN-gdb $(CHAPTERS:%=chapter%-gdb) test-gdb
+.PHONY: gdb gdb-samples race-gdb race-reverse shell-gdb run-gdb chapterN-gdb $(CHAPTERS:%=chapter%-gdb) test-gdb

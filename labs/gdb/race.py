@@ -234,4 +234,5 @@ def main():
         tell("That was all; the machine stands, and is yours: `continue` lets it end.")
 
 
-main()
+if __name__ == "__main__":  # and not read by reverse.py
+    main()

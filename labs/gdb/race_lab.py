@@ -33,11 +33,10 @@ done
 PATIENCE = 60  # seconds until the machine listens
 
 
-def boot_command(kernel, chapters, socket):
-    """boot.py's command line."""
+def boot_arguments(kernel, chapters):
+    """What boot.py is told, but for where to listen."""
     modules = [f"{BUILD}/{kernel}/chapter{n}/kvmswap.ko:/kvmswap/chapter{n}.ko" for n in chapters]
-    return [ROOT / "code/boot/boot.py", "--kernel", kernel, "--name", "race-gdb", "--chapter",
-            chapters[-1], "--swap", "256", "--gdb", socket,
+    return ["--kernel", kernel, "--chapter", chapters[-1], "--swap", "256",
             *[word for file in modules for word in ("--file", file)], "--",
             SCRIPT.format(chapters=" ".join(chapters))]
 
@@ -51,6 +50,39 @@ def wait_for(socket, machine, log):
         time.sleep(0.1)
 
 
+def session(name, boot, chapters, script, record=None, environment=(), quiet=False):
+    """Boots a machine that waits, and runs GDB on it; returns GDB's exit status.
+
+    name: of the session, a word; boot: what boot.py is told; chapters: whose modules the
+    machine may load; script: what GDB is to read; record: where it writes down what it saw,
+    and then nobody is asked; environment: more of GDB's; quiet: GDB prints to the log.
+    """
+    log = BUILD / "log" / f"{name}.boot"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    (BUILD / "tmp").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD / "tmp", prefix="gdb.") as folder, \
+            open(log, "wb") as out:
+        socket = f"{folder}/{name}"
+        machine = subprocess.Popen(
+            [ROOT / "code/boot/boot.py", "--name", name, "--gdb", socket, *boot],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            start_new_session=True)  # Ctrl-C is GDB's
+        try:
+            wait_for(socket, machine, log)
+            line, settings = launch.arguments(
+                name, os.environ.get("VMLINUX"), chapters,
+                [*["-batch"] * bool(record), "-x", str(HERE / script)])
+            settings.update(environment)
+            if record:
+                settings["KVMSWAP_RECORD"] = str(record)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            return subprocess.run(line, env=settings, check=False,
+                                  stdout=out if quiet else None).returncode
+        finally:
+            machine.terminate()
+            machine.wait()
+
+
 def command():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -60,28 +92,9 @@ def command():
     options = parser.parse_args()
     if not all(chapter.isdigit() and int(chapter) >= 4 for chapter in options.chapters):
         raise Problem("the race begins with chapter 4, where the host may take a page back")
-    log = BUILD / "log" / "race-gdb.boot"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD / "tmp", prefix="gdb.") as folder, \
-            open(log, "wb") as out:
-        socket = f"{folder}/race"
-        machine = subprocess.Popen(boot_command(options.kernel, options.chapters, socket),
-                                   stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                   start_new_session=True)  # Ctrl-C is GDB's
-        try:
-            wait_for(socket, machine, log)
-            extra = ["-batch"] if options.batch else []
-            line, environment = launch.arguments(
-                "race", os.environ.get("VMLINUX"), options.chapters,
-                [*extra, "-x", str(HERE / "race.py")])
-            environment["KVMSWAP_RACES"] = " ".join(options.chapters)
-            if options.batch:
-                environment["KVMSWAP_RECORD"] = options.batch
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            return subprocess.run(line, env=environment, check=False).returncode
-        finally:
-            machine.terminate()
-            machine.wait()
+    return session("race-gdb", boot_arguments(options.kernel, options.chapters),
+                   options.chapters, "race.py", options.batch,
+                   {"KVMSWAP_RACES": " ".join(options.chapters)})
 
 
 if __name__ == "__main__":
