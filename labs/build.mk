@@ -59,5 +59,6 @@ test-gdb: $(CHAPTERS:%=module%) programs $(STAMP)/vm $(STAMP)/gdb ## the GDB com
 gdb-samples: test-gdb ## test the GDB commands, and keep what they print, for the book
 	@for n in 2 3 4 5; do sed 's/[[:space:]]*$$//' $(BUILD)/gdb/chapter$$n.txt \
 		>$$(echo chapters/0$$n-*)/gdb.txt; done
+	@sed 's/[[:space:]]*$$//' $(BUILD)/gdb/reverse.txt >$$(echo chapters/04-*)/reverse.txt
 
 .PHONY: gdb gdb-samples race-gdb race-reverse shell-gdb run-gdb chapterN-gdb $(CHAPTERS:%=chapter%-gdb) test-gdb

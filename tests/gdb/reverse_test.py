@@ -4,6 +4,7 @@
 it, to the invalidations that found nothing, and to the answer that it was set from."""
 
 import json
+import re
 import subprocess
 import tempfile
 import unittest
@@ -30,6 +31,10 @@ class Reverse(unittest.TestCase):
             if not record.exists():
                 raise AssertionError("GDB left no record; it printed:\n" + run.stdout)
             cls.seen = json.loads(record.read_text())
+        # For the page of the book (`make gdb-samples`); from its second step on.
+        steps = run.stdout[run.stdout.index("2. Who"):].partition("\n[")[0]
+        steps = re.sub(r" at /\S*/(\w+\.[ch]:\d+)", r" at \1", steps)
+        (ROOT / "build/gdb/reverse.txt").write_text(steps.rstrip() + "\n")
 
     def test_installation(self):
         """The watchpoint stops at the very instruction that wrote the stale spte."""
