@@ -231,7 +231,7 @@ def main():
         except gdb.error:
             pass
     else:
-        tell("That was all; the machine stands, and is yours: `continue` lets it end.")
+        gdb.write("\nThat was all; the machine stands, and is yours: `continue` lets it end.\n")
 
 
 if __name__ == "__main__":  # and not read by reverse.py

@@ -204,8 +204,9 @@ def main():
     """Backwards once, and in batch forwards again: the same run, to the same instruction."""
     seen = reverse()
     if "KVMSWAP_RECORD" not in os.environ:
-        race.tell("That was all; the machine stands where GUP has answered, and is yours: "
-                  "reverse-stepi,\n   reverse-continue, continue.")
+        gdb.write("\nThat was all; the machine stands where GUP has answered, and is yours: "
+                  "reverse-stepi,\nreverse-continue; `continue` lets it run to the end of the "
+                  "recording.\n")
         return
     leaf, _ = to_report()
     seen["report again"], seen["spte again"] = count(), leaf.spte
