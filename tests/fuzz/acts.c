@@ -25,7 +25,9 @@ static void *bad_pointer(struct source *s)
 	case 1:
 		return (void *)(choose_word(s) | 1ull << 63);
 	case 2:
-		return (void *)(0xffff888000000000ul + choose_number(s));
+		/* the kernel's map of all memory, with 4 or 5 levels of page tables */
+		return (void *)((choose(s, 2) ? 0xffff888000000000ul : 0xff11000000000000ul) +
+				choose_number(s));
 	default:
 		return (void *)(ARENA + choose(s, ARENA_SIZE));
 	}

@@ -12,6 +12,7 @@
 #include "fuzz.h"
 
 #define NEWS_S 10
+#define NOISE 200		/* pages and objects, from the first measure to the last */
 
 static struct options {
 	const char *device;
@@ -147,8 +148,13 @@ int main(int argc, char **argv)
 		if (options.rounds != 1)
 			usage_measure(&usage[i]);
 	}
-	if (!faults && options.rounds != 1)
-		faults = usage_leaks(usage) + tally_gaps();
+	if (!faults && options.rounds != 1) {
+		int leaks = usage_leaks(usage, NOISE);
+
+		if (leaks)
+			printf("FAILED: %d things leak\n", leaks);
+		faults = leaks + tally_gaps();
+	}
 	news(seed, start);
 	tally_print();
 	printf("fuzz: %ld rounds good, %d faults\n", tally_get(COUNT_ROUNDS) - !!faults, faults);

@@ -48,6 +48,18 @@ static long kernel_pages(void)
 	return pages;
 }
 
+/*
+ * Pages of processes. What a process' end did not free, because somebody still held it,
+ * is among them for ever.
+ */
+static long process_pages(void)
+{
+	return proc_value("/proc/vmstat", "nr_inactive_anon") +
+	       proc_value("/proc/vmstat", "nr_active_anon") +
+	       proc_value("/proc/vmstat", "nr_isolated_anon") +
+	       proc_value("/proc/vmstat", "nr_unevictable");
+}
+
 static struct usage_cache *find_cache(struct usage *usage, const char *name)
 {
 	struct usage_cache *cache = usage->caches;
@@ -104,30 +116,36 @@ void usage_measure(struct usage *usage)
 			count_objects(usage);
 	}
 	usage->pages = kernel_pages();
+	usage->process_pages = process_pages();
 }
 
-bool usage_is_leak(long before, long middle, long after)
+bool usage_is_leak(long before, long middle, long after, long noise)
 {
-	return middle - before >= USAGE_NOISE / 2 && after - middle >= USAGE_NOISE / 2 &&
-	       after - before >= USAGE_NOISE;
+	return middle - before >= noise / 2 && after - middle >= noise / 2 &&
+	       after - before >= noise;
 }
 
-int usage_leaks(struct usage *usage)
+int usage_leaks(struct usage *usage, long noise)
 {
 	int found = 0, i;
 
 	printf("kernel pages: %ld, %+ld, %+ld\n", usage[0].pages, usage[1].pages - usage[0].pages,
 	       usage[2].pages - usage[1].pages);
-	found += usage_is_leak(usage[0].pages, usage[1].pages, usage[2].pages);
+	found += usage_is_leak(usage[0].pages, usage[1].pages, usage[2].pages, noise);
+	printf("processes' pages: %ld, %+ld, %+ld\n", usage[0].process_pages,
+	       usage[1].process_pages - usage[0].process_pages,
+	       usage[2].process_pages - usage[1].process_pages);
+	found += usage_is_leak(usage[0].process_pages, usage[1].process_pages,
+			       usage[2].process_pages, noise);
 	for (i = 0; i < usage[0].nr_caches; i++) {
 		const char *name = usage[0].caches[i].name;
 		long before = usage[0].caches[i].objects;
 		long middle = find_cache(&usage[1], name)->objects;
 		long after = find_cache(&usage[2], name)->objects;
 
-		if (after - before >= USAGE_NOISE / 2)
+		if (after - before >= noise / 2)
 			printf("%s: %+ld, %+ld objects\n", name, middle - before, after - middle);
-		found += usage_is_leak(before, middle, after);
+		found += usage_is_leak(before, middle, after, noise);
 	}
 	return found;
 }

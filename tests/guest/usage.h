@@ -9,12 +9,11 @@
 #include <stdbool.h>
 
 #define USAGE_MAX_CACHES 128
-/* Growth from the first measure to the last that is noise. */
-#define USAGE_NOISE 50
 
 /** struct usage - one measure. */
 struct usage {
 	long pages;		/* that are not free, no process' and no cache's */
+	long process_pages;	/* of processes: one that is gone must not have left any */
 	int nr_caches;
 	struct usage_cache {
 		char name[32];
@@ -25,10 +24,13 @@ struct usage {
 /** usage_measure() - measure; takes most of a second. */
 void usage_measure(struct usage *usage);
 
-/** usage_is_leak() - did it grow in both halves? Noise comes once, a leak goes on. */
-bool usage_is_leak(long before, long middle, long after);
+/**
+ * usage_is_leak() - did it grow in both halves? Noise comes once, a leak goes on.
+ * @noise: growth from the first measure to the last that is none.
+ */
+bool usage_is_leak(long before, long middle, long after, long noise);
 
 /** usage_leaks() - what leaks, of three measures; prints it. Return: how many things. */
-int usage_leaks(struct usage *usage);
+int usage_leaks(struct usage *usage, long noise);
 
 #endif
