@@ -66,6 +66,70 @@ static void through_themselves(void **state)
 	end_vm(vcpu->vm);
 }
 
+/* Where the guest's entry for @gva is, in VMM_LONG's tables. */
+static uint64_t entry_gpa(struct vmm *vm, uint64_t gva)
+{
+	uint64_t table = ROOT;
+	int level;
+
+	for (level = 4; level > 1; level--)
+		table = ((uint64_t *)vmm_hva(vm, table, PAGE))[gva >> (3 + 9 * level) & 511] &
+			0xffffffffff000ull;
+	return table + (gva >> 12 & 511) * 8;
+}
+
+/* The entry of 0x300000 is at RBX: it changes, and each flush must show the new page. */
+CODE(64, flushes,
+	"mov 0x300000, %r8d\n"
+	"movq $0x301007, (%rbx); invlpg 0x300000; mov 0x300000, %r9d\n"
+	"movq $0x302007, (%rbx); mov %cr3, %rax; mov %rax, %cr3; mov 0x300000, %r10d\n"
+	"movq $0x303007, (%rbx); mov %cr4, %rax; xor $0x80, %al; mov %rax, %cr4\n"
+	"mov 0x300000, %r11d; hlt");
+
+static void each_flush_shows_the_new_page(void **state)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+	struct kvm_regs regs;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		*(uint32_t *)vmm_hva(vcpu->vm, 0x300000 + i * PAGE, 4) = i + 1;
+	vmm_get_regs(vcpu, &regs);
+	regs.rbx = entry_gpa(vcpu->vm, 0x300000);
+	vmm_set_regs(vcpu, &regs);
+	assert_int_equal(RUN(vcpu, flushes), VMM_HLT);
+	vmm_get_regs(vcpu, &regs);
+	assert_int_equal(regs.r8, 1);
+	assert_int_equal(regs.r9, 2);
+	assert_int_equal(regs.r10, 3);
+	assert_int_equal(regs.r11, 4);
+	end_vm(vcpu->vm);
+}
+
+/* The kernel writes a read-only page while CR0.WP is off, and must fault once it is on. */
+CODE(64, protection,
+	"mov %cr0, %rcx; btr $16, %rcx; mov %rcx, %cr0\n"
+	"movq $0x300001, (%rbx); invlpg 0x300000; movl $1, 0x300000\n"
+	"bts $16, %rcx; mov %rcx, %cr0; movl $2, 0x300000; hlt");
+
+static void write_protection_is_switched_on(void **state)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+	struct kvm_regs regs;
+
+	(void)state;
+	catch_traps(vcpu, VMM_LONG);
+	vmm_get_regs(vcpu, &regs);
+	regs.rbx = entry_gpa(vcpu->vm, 0x300000);
+	vmm_set_regs(vcpu, &regs);
+	RUN(vcpu, protection);
+	assert_int_equal(vcpu->stop, VMM_EXIT);
+	assert_int_equal(vcpu->status, TRAP + 14);
+	assert_int_equal(*(uint32_t *)vmm_hva(vcpu->vm, 0x300000, 4), 1);
+	end_vm(vcpu->vm);
+}
+
 /* Tables, or the page itself, where there is no memory. */
 CODE(64, look_up, "mov 0x300000, %eax; hlt");
 
@@ -253,6 +317,8 @@ static void at_random(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(at_themselves),
 	cmocka_unit_test(through_themselves),
+	cmocka_unit_test(each_flush_shows_the_new_page),
+	cmocka_unit_test(write_protection_is_switched_on),
 	cmocka_unit_test(outside_memory),
 	cmocka_unit_test(cr3_outside),
 	cmocka_unit_test(at_random),

@@ -222,7 +222,7 @@ class Judges(unittest.TestCase):
     def test_host(self):
         self.assertEqual(self.host("[       OK ] second", 0), (SURVIVED, ""))
         self.assertEqual(self.host("[  FAILED  ] second", 0), (KILLED, "second"))
-        self.assertEqual(self.host("[  ERROR   ] second", 1), (KILLED, "what is left after second"))
+        self.assertEqual(self.host("[  ERROR   ] second", 1), (KILLED, "second"))
         self.assertEqual(self.host("==1==ERROR: AddressSanitizer: heap-use-after-free on address "
                                    "0x60 at pc 0x55", -6),
                          (KILLED, "sanitizer: heap-use-after-free, in second"))

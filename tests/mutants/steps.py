@@ -119,9 +119,19 @@ class Steps:
 
     # ---- the VM ----
 
+    def module(self, name):
+        """Where a module is kept for its boot."""
+        return self.trees.place / "modules" / f"{name}.ko"
+
+    @staticmethod
+    def baseline_name(step):
+        """Of the boot without a mistake that a step is compared with."""
+        return "-".join(["baseline", str(step.chapter), *step.parameters,
+                         *(["load"] if step.tests[0].startswith("load") else [])])
+
     def build_module(self, step, mutant, name):
         """Builds a module; returns its path, without what only debuggers read."""
-        out = self.trees.place / "modules" / f"{name}.ko"
+        out = self.module(name)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.unlink(missing_ok=True)
         with self.module_lock:
@@ -162,8 +172,7 @@ class Steps:
     def guest_baseline(self, step, steps):
         """Returns what the tests observe without a mistake, or what is wrong."""
         tests = sorted({test for other in steps for test in other.tests})
-        name = "-".join(["baseline", str(step.chapter), *step.parameters,
-                         *(["load"] if tests[0].startswith("load") else [])])
+        name = self.baseline_name(step)
         try:
             said = self.trees.make(self.trees.base, "build/tests/guest-test")
             if said is not None:
@@ -186,6 +195,11 @@ class Steps:
             for test, lines in seen.items():
                 if lines != expected.get(test):
                     return KILLED, f"{test}, which observes something else"
+        elif verdict[1].startswith("time limit"):   # or is it the machine that is slow?
+            name = self.baseline_name(mutant.step)
+            good, _ = self.boot(name, self.module(name), mutant.step.tests, mutant.step)
+            if good[0] != SURVIVED:
+                return ERROR, f"{verdict[1]}; and without a mistake {good[1]}"
         return verdict
 
 

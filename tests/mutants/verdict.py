@@ -69,8 +69,7 @@ def stop(process):
 
 # What a host test program prints: cmocka's lines, a sanitizer's.
 RUN = re.compile(r"\[ RUN +\] (\w+)")
-FAILED = re.compile(r"\[  FAILED  \] (\w+)$")
-LEFT = re.compile(r"\[  ERROR   \] (\w+)$")    # it cannot be cleared up after
+FAILED = re.compile(r"\[  (?:FAILED|ERROR ) +\] (\w+)$")   # ERROR: nor can it be cleared up
 SANITIZER = re.compile(r"ERROR: (?:Address|Leak)Sanitizer:? (?:detected )?([\w -]+?)"
                        r"(?: on .*)?$|runtime error: (.+)")
 
@@ -95,8 +94,6 @@ def judge_host(lines):
             return KILLED, f"sanitizer: {what.strip()}, in {test}"
         elif match := FAILED.search(line):
             return KILLED, match.group(1)
-        elif match := LEFT.search(line):
-            return KILLED, f"what is left after {match.group(1)}"
     return ERROR, "the program's end was not seen"
 
 
