@@ -56,7 +56,8 @@ def numbers(argument, least, most, usage):
         try:
             out.append(int(gdb.parse_and_eval(word).cast(gdb.lookup_type("unsigned long"))))
         except (gdb.error, ValueError) as error:
-            raise gdb.GdbError(f"{word}: {error}; usage: {usage}") from None
+            text = str(error).rstrip(".")
+            raise gdb.GdbError(f"{word}: {text}; usage: {usage}") from None
     return out
 
 

@@ -14,7 +14,8 @@ from ks import shadow
 from ks.memory import ACCESSED, DIRTY, PRESENT, WRITABLE
 from ks.vm import NotHere
 
-# The outermost of these in the backtrace says who it was.
+# The innermost of these in the backtrace says who it was: a fault may wait for memory, and
+# then it is the host that takes a page back. But the end of a VM is more than a release.
 CAUSES = (
     ("fault", ("page_fault",)),
     ("invalidate", ("invalidate_range", "invalidate_range_start", "invalidate_range_end",
@@ -23,7 +24,6 @@ CAUSES = (
     ("slot change", ("set_memory_region", "set_memory_region_legacy", "get_dirty_log")),
     ("the guest's flush", ("mmu_invlpg", "mmu_load")),
     ("the end of the process", ("release", "notifier_release")),
-    ("the end of the VM", ("vm_free",)),
 )
 
 
@@ -57,7 +57,10 @@ def frames():
 
 def cause(trace):
     """Who changed it, by the backtrace."""
-    for name, _ in reversed([entry for entry in trace if entry[1]]):
+    ours = [name for name, place in trace if place]
+    if "vm_free" in ours:
+        return "the end of the VM"
+    for name in ours:
         for text, functions in CAUSES:
             if name in functions:
                 return text

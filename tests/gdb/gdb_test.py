@@ -145,6 +145,12 @@ class Commands(unittest.TestCase):
 
     # --- before there is anything to see
 
+    def test_causes(self):
+        """Who changed an spte: the innermost that can, except at the end of a VM."""
+        self.assertEqual(self.said("before the module", "causes"), [
+            "fault", "invalidate", "age", "slot change", "the end of the VM",
+            "the end of the process", "somebody else"])
+
     def test_help(self):
         """Every command has a help that says how it is used, and is completed."""
         self.assertIn("ks-watch GFN", self.said("before the module", "help ks"))

@@ -16,9 +16,22 @@ import target
 from ks import shadow
 
 import commands
+import watch
 
 CHAPTERS = [int(number) for number in os.environ["KVMSWAP_CHAPTERS"].split()]
 RECORD = []
+
+# Backtraces of the module's functions, innermost first, of which ks-watch is to say who it was.
+TRACES = (
+    ("set_spte", "fault_walk", "page_fault", "vcpu_run"),
+    # a fault that waits for memory: the host takes pages back
+    ("drop_spte", "invalidate_range", "hva_to_pfn", "fault_walk", "page_fault"),
+    ("age_rmapp", "notifier_clear_flush_young", "hva_to_pfn", "page_fault"),
+    ("drop_spte", "set_memory_region"),
+    ("drop_spte", "notifier_release", "notifier_unregister", "vm_free"),
+    ("drop_spte", "notifier_release"),
+    ("drop_spte",),
+)
 
 
 class Place:
@@ -170,6 +183,8 @@ def main():
                  "ks-audit", "ks-watch", "ks-map", "ks-graph"):
         run(f"help {name}")
     run("ks-vms")
+    note("causes", [watch.cause([(name, "file.c:1") for name in trace] + [("do_exit", "")])
+                    for trace in TRACES])
     note("completion", gdb.execute("complete ks-", to_string=True))
     gdb.execute("hbreak vm.c:vm_create", to_string=True)
     go("no VM")
