@@ -24,10 +24,12 @@ $(FZ_COMPARE): $(filter-out %/round.o %/usage.o,$(FZ_PARTS:%=$(FZ_OUT)/%.o)) $(F
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(VMM_LDLIBS)
 
-# libFuzzer brings main(); it is C++, and clang knows where it is.
+# libFuzzer brings main(). Clang knows where it is; with -fsanitize=fuzzer it would link
+# interceptors as well, which a static program cannot have.
 $(FZ_ENGINE): $(FZ_PARTS:%=$(FZ_OUT)/%.o) $(FZ_OUT)/engine.o $(LIBVMM)
 	@mkdir -p $(@D)
-	clang -fsanitize=fuzzer -o $@ $^ $(VMM_LDLIBS)
+	$(CC) -o $@ $^ $$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer-x86_64.a \
+		-lstdc++ -lm $(VMM_LDLIBS)
 
 -include $(wildcard $(FZ_OUT)/*.d)
 

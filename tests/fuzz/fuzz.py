@@ -41,7 +41,7 @@ ROUNDS = """
 insmod /t/kvmswap.ko protocol={protocol} || exit 1
 dmesg | grep -q "kvmswap: protocol {protocol} is not sound" &&
 	echo "FAILED: protocol {protocol} is not sound on this kernel"
-/t/fuzz {arguments}
+/t/fuzz {arguments} {more}
 status=$?
 rmmod kvmswap || {{ echo "FAILED: the module cannot be unloaded"; exit 1; }}
 [ $status = 0 ] || exit $status
@@ -84,6 +84,12 @@ def module():
     subprocess.run(["strip", "--strip-debug", "-o", out,
                     ROOT / f"build/{KERNEL}/chapter{LAST}/kvmswap.ko"], check=True)
     return out
+
+
+def rounds(protocol, arguments):
+    """The line of shell for one protocol; a debug kernel has better means to find a leak."""
+    more = "--no-usage" if "-" in KERNEL else ""
+    return ROUNDS.format(protocol=protocol, arguments=arguments, more=more)
 
 
 class Run:
@@ -131,7 +137,7 @@ class Run:
 def short():
     """What `make test` runs."""
     run = Run("short", 600)
-    script = "".join(ROUNDS.format(protocol=name, arguments=SHORT[name]) for name in SHORT)
+    script = "".join(rounds(name, SHORT[name]) for name in SHORT)
     run.verdict(run.boot("fuzz", script), len(SHORT))
     return run
 
@@ -148,8 +154,7 @@ def long():
     print(f"fuzz: kernel {KERNEL}, protocols {' '.join(PROTOCOLS)}, SEED={seed} and on",
           flush=True)
     run = Run("long")
-    script = "".join(ROUNDS.format(protocol=name, arguments=f"--seed {seed} {what}")
-                     for name in PROTOCOLS)
+    script = "".join(rounds(name, f"--seed {seed} {what}") for name in PROTOCOLS)
     run.verdict(run.boot("fuzz", script), share)
     return run
 
@@ -160,7 +165,7 @@ def guided():
     corpus.mkdir(parents=True, exist_ok=True)
     found = corpus.with_name(corpus.name + ".new")
     arguments = (f"-max_total_time={seconds(10)} -max_len={MAX_INPUT} -len_control=0 "
-                 f"-print_final_stats=1 -timeout=600 -rss_limit_mb=0 -seed={number('SEED', 1)}")
+                 f"-print_final_stats=1 -timeout=1200 -rss_limit_mb=0 -seed={number('SEED', 1)}")
     run = Run("guided")
     run.verdict(run.boot("fuzz-engine", ENGINE.format(arguments=arguments + " /corpus"),
                          "--file", f"{corpus}:/corpus", "--pull", f"/corpus:{found}"), 1)

@@ -56,7 +56,8 @@ static bool interrupt(struct source *s, int fd, struct kvm_run *run)
 /* Did KVM_RUN come back in a way that the API has? */
 static void check_error(int error)
 {
-	if (!run_compared && error != EINTR && error != EFAULT && error != ENOMEM && error != EINVAL)
+	if (!run_compared &&
+	    error != EINTR && error != EFAULT && error != ENOMEM && error != EINVAL)
 		failed("KVM_RUN: %s", strerror(error));
 }
 

@@ -93,7 +93,7 @@ static void random_gates(struct source *s, int bits)
 		gate[0] = handler;
 		gate[1] = bits == 64 ? VMM_SEL_CODE64 : VMM_SEL_CODE32;
 		gate[2] = 0x8000 | type << 8 | choose(&more, 2) * 0x6000 |
-			  (bits == 64 && choose_one_in(&more, 16));	/* on the stack of IST 1 */
+			  (bits == 64 && choose_one_in(&more, 16));	/* on a stack of its own */
 		gate[3] = handler >> 16;
 	}
 	memory_write(bits == 16 ? 0 : ABI_IDT, gates, 256 * (bits / 4));
