@@ -176,6 +176,15 @@ int on_node(const char *hva, int pages, int node)
 	return count;
 }
 
+void empty_queues(void)
+{
+	int node = 0, status;
+	void *address = &node;
+
+	if (syscall(SYS_move_pages, 0, 0, &address, &node, &status, 0))
+		fail("move_pages of no page: %s", strerror(errno));
+}
+
 void prefer_node(int node)
 {
 	const int default_policy = 0, preferred = 1;	/* MPOL_ of <numaif.h> */

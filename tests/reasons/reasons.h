@@ -165,6 +165,12 @@ long long number_in(const char *path);
 void set_file(const char *path, const char *text);
 /** smaps_kib() - KiB that /proc/self/smaps has as @name for the mapping at @hva. */
 long long smaps_kib(const void *hva, const char *name);
+/**
+ * empty_queues() - a new page waits in a queue of the CPU that made it before it is on a
+ * list from which the host takes pages: put all of them on their lists. move_pages()
+ * begins with that, whatever it is asked to move.
+ */
+void empty_queues(void);
 /** swapped() - how many of @pages from @hva on are swapped out, by the pagemap. */
 int swapped(const char *hva, int pages);
 /** take_frames() - the frames of @pages from @hva on, by the pagemap; 0: none. */

@@ -106,6 +106,7 @@ static int page_out(struct guest *g)
 	int tries, out = 0;
 
 	for (tries = 0; tries < 10 && out < PAGES - QUARTER; tries++) {
+		empty_queues();
 		if (madvise(g->hva, SIZE, MADV_PAGEOUT))
 			fail("MADV_PAGEOUT: %s", strerror(errno));
 		out = swapped(g->hva, PAGES);
