@@ -84,7 +84,11 @@ def record(kernel, place):
                           f"{BUILD}/log/{NAME}-snapshot.boot")
         for old in place.parent.glob(f"replay-{kernel}-*"):
             shutil.rmtree(old, ignore_errors=True)
-        os.rename(f"{folder}/recording", place)
+        try:
+            os.rename(f"{folder}/recording", place)
+        except OSError:
+            if not place.exists():  # another run may have made it meanwhile
+                raise
 
 
 def command():
