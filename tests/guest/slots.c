@@ -322,6 +322,33 @@ static void tables_and_code_gone(void **state)
 	end_vm(vm);
 }
 
+/* A page table has a slot of its own, which goes: what it mapped is mapped no longer. */
+CODE(64, read_free, "mov 0x200000, %eax; hlt");
+
+static void tables_of_a_slot_that_goes(void **state)
+{
+	struct vmm_vcpu *vcpu = vcpu_with_gap();
+	struct vmm *vm = vcpu->vm;
+	uint64_t *table = anonymous(PAGE), *entry, gpa = ABI_TABLES;
+	int level;
+
+	(void)state;
+	catch_traps(vcpu, VMM_LONG);
+	for (level = 4; level > 2; level--)
+		gpa = *(uint64_t *)vmm_hva(vm, gpa, PAGE) & ~0xfffull;
+	entry = (uint64_t *)vmm_hva(vm, gpa, PAGE) + 1;
+	memcpy(table, vmm_hva(vm, *entry & ~0xfffull, PAGE), PAGE);
+	*entry = SLOT_GPA | 7;
+	assert_int_equal(vmm_set_slot(vm, 1, 0, SLOT_GPA, PAGE, table), 0);
+	assert_int_equal(RUN(vcpu, read_free), VMM_HLT);
+	assert_int_equal(vmm_set_slot(vm, 1, 0, SLOT_GPA, 0, table), 0);
+	RUN(vcpu, read_free);
+	observe("its slot is gone: %s", outcome(vcpu));
+	assert_int_equal(vcpu->stop, VMM_EXIT);
+	assert_int_equal(vcpu->status, TRAP + 14);
+	end_vm(vm);
+}
+
 /* Two slots over the same memory of the process: aliases. */
 CODE(64, aliases, "movl $5, 0x300000; addl $6, 0x301000; mov 0x300000, %eax; hlt");
 
@@ -353,6 +380,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(unmapped_later),
 	cmocka_unit_test(read_only),
 	cmocka_unit_test(tables_and_code_gone),
+	cmocka_unit_test(tables_of_a_slot_that_goes),
 	cmocka_unit_test(aliased),
 };
 

@@ -118,7 +118,9 @@ static void msr_faults(void **state)
 		uint32_t index;
 		uint64_t value;
 	} writes[] = {
-		{ 0xc0000082, 0x8000000000000000 }, { 0xc0000102, 0x0000800000000000 },
+		{ 0xc0000082, 0x8000000000000000 }, { 0xc0000083, 0x8000000000000000 },
+		{ 0xc0000100, 0x0000800000000000 }, { 0xc0000101, 0x0000800000000000 },
+		{ 0xc0000102, 0x0000800000000000 },
 		{ 0x277, 0x0207040600070406 }, { 0x277, 0x0807040600070406 },
 		{ 0xc0000080, 0xffffffffffffffff }, { 0xc0000080, 1ull << 12 },
 		{ 0xc0000080, 1ull << 8 | 1ull << 10 },
@@ -249,6 +251,26 @@ static void breakpoints(void **state)
 	end_vm(vcpu->vm);
 }
 
+/* A single step over an instruction that the monitor's side does for the guest. */
+CODE(64, step_cpuid, "pushf; orl $0x100, (%rsp); popf; cpuid; nop; nop; hlt");
+
+static void single_step(void **state)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+	struct kvm_regs regs;
+
+	(void)state;
+	catch_traps(vcpu, VMM_LONG);
+	RUN(vcpu, step_cpuid);
+	observe("CPUID with TF: %s", outcome(vcpu));
+	assert_int_equal(vcpu->stop, VMM_EXIT);
+	assert_int_equal(vcpu->status, TRAP + 1);
+	/* RIP, which the processor has pushed: between CPUID and the first NOP. */
+	vmm_get_regs(vcpu, &regs);
+	printf("rsp %#llx\n", (unsigned long long)regs.rsp);
+	end_vm(vcpu->vm);
+}
+
 /* ---- segments, and the rest of the host thread ---- */
 
 CODE(64, own_segments, "mov $0x10, %eax; mov %ax, %ds; mov %ax, %es; mov %ax, %fs; mov %ax, %gs;"
@@ -315,6 +337,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(msr_faults),
 	cmocka_unit_test(dr_do_not_leak),
 	cmocka_unit_test(breakpoints),
+	cmocka_unit_test(single_step),
 	cmocka_unit_test(host_thread_survives),
 };
 

@@ -3,9 +3,9 @@
 mutants: $(KERNEL_READY) $(STAMP)/vm $(STAMP)/test ## make 50 mistakes in copies of the module: which test notices each? MUTANTS=, if not all
 	@tests/mutants/mutants.py $(MUTANTS)
 
-# The book's table, from a real run.
+# The book's table, from a real run: of all, or only the rows of MUTANTS.
 sample-mutants: $(KERNEL_READY) $(STAMP)/vm $(STAMP)/test
-	@tests/mutants/mutants.py --sample
+	@tests/mutants/mutants.py --sample $(MUTANTS)
 
 test-mutants: $(STAMP)/build $(STAMP)/test ## the mutants still apply and compile; and their runner, on a tree that it cannot hurt
 	@/usr/bin/python3 -B -m unittest discover -s tests/mutants -t tests/mutants -p '*_test.py'

@@ -159,6 +159,16 @@ class Verdicts(SmallTree):
             source = (self.trees.source_with(mutant) / "sum.c").read_text()
             self.assertEqual(source, SOURCE.replace("a + b", text))
 
+    def test_only_objects_are_copied(self):
+        self.write("build/mutants/base/build/kernel-like/large", "x" * 1000)
+        self.trees.take()
+        mutant = self.patch("one", PATCH % "a - b")
+        self.assertEqual(list((self.trees.tree_with(mutant) / "build").iterdir()), [])
+        self.write("build/mutants/base/build/host/5/module/x.o", "x")
+        tree = self.trees.tree_with(mutant, "build/host/5")
+        self.assertEqual([path.name for path in (tree / "build").rglob("*")],
+                         ["host", "5", "module", "x.o"])
+
     def test_check_compiles(self):
         self.trees.take()
         self.assertIsNone(self.steps.compiles(self.patch("one", PATCH % "a - b")))
@@ -289,7 +299,8 @@ class Table(SmallTree):
         super().setUp()
         self.mutants = [self.patch("one", PATCH % "1"), self.patch("two", PATCH % "2")]
         self.path = self.root / "mutants.csv"
-        mutants.write_table(self.path, [(m, Verdict(KILLED, "sum")) for m in self.mutants])
+        mutants.write_table(self.path, [(m, Verdict(KILLED, "sum")) for m in self.mutants],
+                            self.mutants)
 
     def faults(self):
         return mutants.table_faults(self.path, self.mutants)
@@ -313,15 +324,23 @@ class Table(SmallTree):
         self.path.unlink()
         self.assertIn("is missing: make sample-mutants", self.faults()[0])
 
-    def test_a_survivor_is_a_failure_and_no_table_is_written(self):
-        before = self.path.read_text()
+    def test_rows_of_those_that_were_run(self):
+        mutants.write_table(self.path, [(self.mutants[1], Verdict(KILLED, "order"))],
+                            self.mutants)
+        with open(self.path, encoding="utf-8", newline="") as file:
+            self.assertEqual([line[3] for line in csv.reader(file)], ["killed by", "sum", "order"])
+        changed = [self.patch("one", PATCH % "1", HEADER.replace("a sum", "all"))]
+        mutants.write_table(self.path, [], changed)     # what it says is of another mutant
+        self.assertEqual(len(self.path.read_text().splitlines()), 1)
+
+    def test_a_survivor_is_a_failure_and_has_no_row(self):
         self.mutants = [self.patch("one", PATCH % "a - b"), self.patch("two", PATCH % "b + a")]
+        self.path.unlink()
         with mock.patch.object(mutants, "ROOT", self.root), \
                 mock.patch.object(mutants, "TABLE", "mutants.csv"), mock.patch("builtins.print"):
-            self.assertEqual(mutants.test(self.trees, self.mutants, True), (1, 1))
-            self.assertEqual(self.path.read_text(), before)
-            self.assertEqual(mutants.test(self.trees, self.mutants[:1], True), (1, 0))
-        self.assertNotEqual(self.path.read_text(), before)
+            self.assertEqual(mutants.test(self.trees, self.mutants, self.mutants), (1, 1))
+        self.assertIn("no row two", " ".join(self.faults()))
+        self.assertEqual(len(self.faults()), 1)
 
 
 if __name__ == "__main__":

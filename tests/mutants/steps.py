@@ -12,7 +12,7 @@ from trees import Broken, environment
 from verdict import ERROR, KILLED, SURVIVED, Verdict, judge_guest, judge_host, lines_of
 
 CPU_LIMIT = 40          # seconds of the processor's time for the user-space tests of a chapter
-TEST_LIMIT = 45         # seconds for one test in the VM; the slowest of these takes 12
+TEST_LIMIT = 30         # seconds for one test in the VM; the slowest of these takes 12
 BOOT_LIMIT = 400
 
 SCRIPT = """
@@ -110,7 +110,7 @@ class Steps:
     def compiles(self, mutant):
         """Does what has changed compile for the host tests? None, or the compiler's words."""
         chapter = mutant.step.chapter
-        tree = self.trees.tree_with(mutant, "build")
+        tree = self.trees.tree_with(mutant)
         stem, dot, kind = mutant.file.partition(".")
         said = self.trees.make(
             tree, f"{self.objects(chapter)}/module/{stem if dot + kind == '.c' else 'fault'}.o")

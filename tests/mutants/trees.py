@@ -106,8 +106,8 @@ class Trees:
                               errors="replace", check=False)
         return done.stdout if done.returncode else None
 
-    def tree_with(self, mutant, built):
-        """A tree with the mistake, and what of base is @built already (a folder in it)."""
+    def tree_with(self, mutant, built=None):
+        """A tree with the mistake, and what of base is @built already (a folder of objects)."""
         tree = self.place / "tree" / mutant.name
         shutil.rmtree(tree, ignore_errors=True)
         (tree / MODULE).mkdir(parents=True)
@@ -119,9 +119,9 @@ class Trees:
                 (tree / MODULE / path.name).symlink_to(path)
         text = mutant.apply(self.module_text(mutant.file))
         (tree / MODULE / mutant.file).write_text(text, encoding="utf-8")
-        (tree / built).mkdir(parents=True)
-        if (self.base / built).is_dir():
-            shutil.copytree(self.base / built, tree / built, dirs_exist_ok=True)
+        (tree / "build").mkdir()
+        if built and (self.base / built).is_dir():
+            shutil.copytree(self.base / built, tree / built, symlinks=True)
         return tree
 
     def source_with(self, mutant):
