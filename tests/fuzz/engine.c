@@ -24,7 +24,7 @@
 #define COVER_WORDS (32ul << 10)	/* of a thread, in one round */
 
 #define COUNTERS (16u << 10)
-#define CHECK_EVERY 8			/* rounds; a good guest takes its time */
+#define CHECK_EVERY 32			/* rounds; a good guest takes its time */
 
 /*
  * checkpatch(CAMELCASE): libFuzzer's names
@@ -117,6 +117,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	pictures_init("/dev/kvmswap");
 	cover_open();
 	watch_on_enter = cover_thread;
+	run_ms *= vmm_slowness();
 	return 0;
 }
 

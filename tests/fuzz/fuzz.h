@@ -79,7 +79,8 @@ int tally_gaps(void);
 #define MAX_CALLERS 8
 #define CALLER_MEMORY 6	/* the thread that takes memory away */
 #define CALLER_MAIN 7
-#define HANG_S 40	/* for what hangs, and not for a busy machine */
+/* for what hangs, and not for a busy machine */
+#define HANG_S (40 * vmm_slowness())
 #define STATUS_HANG 3
 #define STATUS_FAILED 4
 

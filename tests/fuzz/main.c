@@ -144,6 +144,7 @@ int main(int argc, char **argv)
 	memory_stir();
 	round_open_log();
 	pictures_init(options.device);
+	run_ms *= vmm_slowness();
 	seed = options.seed;
 	start = now();
 	options.no_usage |= options.rounds == 1;
