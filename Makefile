@@ -76,7 +76,7 @@ module: module$(CHAPTER) ## build the module as chapter CHAPTER=N has it (defaul
 
 # --- everything else comes from the parts -----------------------------------------
 
-PARTS := code/vmm code/guests code/host tests/host tests/guest tests/reasons tests/fuzz tests/mutants docs chapters labs labs/timeline tests/debug
+PARTS := code/vmm code/guests code/host tests/host tests/explore tests/guest tests/reasons tests/fuzz tests/mutants docs chapters labs labs/model labs/timeline tests/debug
 -include $(PARTS:%=%/build.mk)
 
 # A part that is not there fails, rather than having nothing to do.

@@ -33,6 +33,7 @@ LOGS = ROOT / "build" / "log"
 STEPS = {
     "spelling": False, "checkpatch": False, "sparse": True, "test-host": False,
     "test-docs": False, "docs": False, "test-boot": False, "test-mutants": False,
+    "explore": False, "model": False,
     "chapter0": True, "chapter1": True, "chapter2": True, "chapter3": True,
     "chapter4": True, "chapter5": True, "chapter6": True, "chapter7": True,
     "chapter8": True, "test-gdb": True, "test-timeline": False,

@@ -13,7 +13,9 @@
 #include "machine.h"
 #include "spte.h"
 
+#ifndef TLB_ENTRIES
 #define TLB_ENTRIES 128
+#endif
 
 /* What is seen of one entry, and of all above it together. */
 struct cached {
@@ -25,6 +27,7 @@ struct cached {
 
 static struct cpu {
 	struct vcpu *vcpu;
+	bool inside;		/* in the guest, with all requests done */
 	hpa_t root;
 	struct cached page[TLB_ENTRIES];	/* 4 KiB translations */
 	struct cached table[TLB_ENTRIES];	/* the last table on the way, by 2 MiB */
@@ -33,7 +36,7 @@ static struct cpu {
 } cpus[KVMSWAP_MAX_VCPUS];
 
 static u64 first_pfn;
-int host_ipis;
+int host_ipis host_noted;
 bool host_lose_ipis;
 
 void cpus_reset(void)
@@ -51,9 +54,11 @@ static void flush(struct cpu *cpu)
 {
 	struct vcpu *vcpu = cpu->vcpu;
 	hpa_t root = cpu->root;
+	bool inside = cpu->inside;
 
 	memset(cpu, 0, sizeof(*cpu));
 	cpu->vcpu = vcpu;
+	cpu->inside = inside;
 	cpu->root = root;
 }
 
@@ -74,6 +79,7 @@ static bool do_requests(struct vcpu *vcpu)
 		flush(cpu);
 		cpu->root = vcpu->mmu.root_hpa;
 	}
+	host_touches(host_bit(REQ_MMU_SYNC, &vcpu->requests), false);
 	return !READ_ONCE(vcpu->requests);
 }
 
@@ -87,22 +93,52 @@ int cpu_enter(struct vcpu *vcpu)
 	int ret;
 
 	do {
-		vcpu->mode = OUTSIDE_GUEST_MODE;
+		if (vcpu->mode != OUTSIDE_GUEST_MODE)
+			cpu_exit(vcpu);
 		if (test_and_clear_bit(REQ_MMU_SYNC, &vcpu->requests))
 			mmu_unload(vcpu);
 		ret = mmu_load(vcpu);
 		if (ret)
 			return ret;
 		vcpu->cpu = vcpu->id;
-		vcpu->mode = IN_GUEST_MODE;
+		WRITE_ONCE(vcpu->mode, IN_GUEST_MODE);
 	} while (!do_requests(vcpu));
+	cpus[vcpu->id].inside = true;
 	return 0;
 }
 
 /** cpu_exit() - leave the guest; what was seen stays seen. */
 void cpu_exit(struct vcpu *vcpu)
 {
-	vcpu->mode = OUTSIDE_GUEST_MODE;
+	WRITE_ONCE(vcpu->mode, OUTSIDE_GUEST_MODE);
+	cpus[vcpu->id].inside = false;
+}
+
+/* Where others come in between, it may have left by itself since the sender looked. */
+static bool has_left(const struct vcpu *vcpu)
+{
+#ifdef HOST_STEPS
+	return vcpu->mode != IN_GUEST_MODE;
+#else
+	host_check(vcpu && vcpu->mode == IN_GUEST_MODE, "the CPU is not in a guest");
+	return false;
+#endif
+}
+
+/* Nobody else comes in between: who sends requests holds mmu_lock, as the sender does. */
+static void interrupted(struct vcpu *vcpu)
+{
+	struct cpu *cpu = &cpus[vcpu->id];
+
+	host_touches(&vcpu->mode, true);
+	host_touches(host_bit(REQ_TLB_FLUSH, &vcpu->requests), true);
+	host_touches(host_bit(REQ_MMU_SYNC, &vcpu->requests), false);
+	if (test_bit(REQ_MMU_SYNC, &vcpu->requests)) {
+		vcpu->mode = OUTSIDE_GUEST_MODE;
+		cpu->inside = false;
+	} else if (host_test_and_clear_bit(REQ_TLB_FLUSH, &vcpu->requests)) {
+		flush(cpu);
+	}
 }
 
 /*
@@ -120,15 +156,14 @@ void smp_call_function_many(const struct cpumask *mask, void (*function)(void *i
 
 		if (!test_bit(i, mask->bits))
 			continue;
-		host_check(vcpu && vcpu->mode == IN_GUEST_MODE, "CPU %d is not in a guest", i);
+		host_step(__func__, "interrupts", "a CPU", NULL, true);
 		host_ipis++;
-		if (host_lose_ipis)
+		if (has_left(vcpu))
 			continue;
-		function(info);
-		if (test_bit(REQ_MMU_SYNC, &vcpu->requests))
-			cpu_exit(vcpu);
-		else
-			do_requests(vcpu);
+		if (!host_lose_ipis) {
+			function(info);
+			interrupted(vcpu);
+		}
 	}
 }
 
@@ -164,8 +199,7 @@ void cpus_check_freed(u64 pfn)
 		if (!vcpu || !(*word & bit))
 			continue;
 		/* Outside, with a flush to do before it enters again: it cannot. */
-		host_check(vcpu->mode == OUTSIDE_GUEST_MODE &&
-			   test_bit(REQ_TLB_FLUSH, &vcpu->requests),
+		host_check(!cpus[i].inside && test_bit(REQ_TLB_FLUSH, &vcpu->requests),
 			   "frame %#llx is freed, and CPU %d can still use it", pfn, i);
 	}
 }
@@ -211,6 +245,7 @@ static u64 read_entry(struct cpu *cpu, u64 table_pfn, gva_t gva, int level, u32 
 	u64 *table = __va(table_pfn << PAGE_SHIFT);
 	u64 *entry = &table[(gva >> (PAGE_SHIFT + 9 * (level - 1))) & 511];
 
+	host_touches(entry, false);
 	see(cpu, table_pfn);
 	if (!(*entry & SPTE_PRESENT))
 		return 0;
@@ -227,6 +262,7 @@ static void set_bits(struct cpu *cpu, u64 table_pfn, gva_t gva, u32 access)
 {
 	u64 *table = __va(table_pfn << PAGE_SHIFT);
 
+	host_touches(&table[(gva >> PAGE_SHIFT) & 511], true);
 	table[(gva >> PAGE_SHIFT) & 511] |= SPTE_ACCESSED |
 					    (access & PFERR_WRITE ? SPTE_DIRTY : 0);
 }
@@ -319,4 +355,24 @@ u32 cpu_translate(struct vcpu *vcpu, gva_t gva, u32 access, u64 *pfn)
 bool cpu_caches(const struct vcpu *vcpu, gva_t gva)
 {
 	return lookup(cpus[vcpu->id].page, gva >> PAGE_SHIFT);
+}
+
+/**
+ * cpus_visit_cached() - visit all translations that a CPU has and may still use: it is in
+ * the guest, or need not flush before it enters again.
+ */
+void cpus_visit_cached(void (*visit)(struct vcpu *vcpu, gva_t gva, u64 pfn, bool write))
+{
+	int i, j;
+
+	for (i = 0; i < KVMSWAP_MAX_VCPUS; i++) {
+		struct vcpu *vcpu = cpus[i].vcpu;
+
+		if (!vcpu || (!cpus[i].inside && test_bit(REQ_TLB_FLUSH, &vcpu->requests)))
+			continue;
+		for (j = 0; j < TLB_ENTRIES; j++)
+			if (cpus[i].page[j].valid)
+				visit(vcpu, cpus[i].page[j].number << PAGE_SHIFT,
+				      cpus[i].page[j].pfn, cpus[i].page[j].bits & SPTE_WRITABLE);
+	}
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * lock.c - locks that know who holds them and in which order they are taken, as
- * the kernel's lockdep does. There is one thread: where the kernel would wait, the
- * test fails. What happens "on another CPU" holds no lock of ours, see
+ * the kernel's lockdep does. Where the kernel would wait, the test fails (wait.c), unless
+ * it is one that explores interleavings. What happens "on another CPU" holds no lock of ours, see
  * host_other_context().
  */
 #include <string.h>
@@ -16,9 +16,9 @@ static struct host_context held;
 /* Pairs of classes: the first was once held when the second was taken. */
 static struct {
 	const char *outer, *inner;
-} orders[MAX_ORDERS];
+} orders[MAX_ORDERS] host_noted;
 
-static int nr_orders;
+static int nr_orders host_noted;
 
 /* Who gets this lock before us, the next time that we take it. */
 struct host_lock *host_contended;
@@ -72,7 +72,7 @@ static void take(struct host_lock *lock)
 }
 
 /** host_lock_write() - take a lock for oneself alone. */
-void host_lock_write(struct host_lock *lock)
+void host_lock_write(struct host_lock *lock, const char *where)
 {
 	struct host_context mine;
 
@@ -82,22 +82,23 @@ void host_lock_write(struct host_lock *lock)
 		host_run_hook(&host_contends);
 		host_own_context(&mine);
 	}
-	host_check(!lock->written && !lock->readers, "%s is taken: a deadlock", lock->name);
+	host_lock_ready(lock, true, where);
 	take(lock);
 	lock->written = true;
 }
 
 /** host_lock_read() - take a lock together with other readers. */
-void host_lock_read(struct host_lock *lock)
+void host_lock_read(struct host_lock *lock, const char *where)
 {
-	host_check(!lock->written, "%s is taken: a deadlock", lock->name);
+	host_lock_ready(lock, false, where);
 	take(lock);
 	lock->readers++;
 }
 
 /** host_lock_nested() - take a lock as a reader who may have it already, and waits for nobody. */
-void host_lock_nested(struct host_lock *lock)
+void host_lock_nested(struct host_lock *lock, const char *where)
 {
+	host_lock_ready(lock, false, where);
 	host_check(lock->name, "a lock is taken that was never initialized");
 	host_check(held.nr < HOST_MAX_HELD, "too many locks are held");
 	held.held[held.nr++] = lock;
@@ -108,6 +109,17 @@ void host_lock_nested(struct host_lock *lock)
 void host_non_block(bool start)
 {
 	held.non_block += start ? 1 : -1;
+}
+
+/** host_disable_faults() - from here on, or no longer, what is not there is an error. */
+void host_disable_faults(bool start)
+{
+	held.no_faults += start ? 1 : -1;
+}
+
+bool host_faults_disabled(void)
+{
+	return held.no_faults;
 }
 
 /** host_unlock() - let go of a lock that this context holds. */
@@ -124,6 +136,7 @@ void host_unlock(struct host_lock *lock)
 		lock->readers--;
 	else
 		lock->written = false;
+	host_released(lock);
 }
 
 /** host_lock_held() - does this context hold the lock? */
@@ -159,6 +172,12 @@ void host_own_context(const struct host_context *mine)
 	host_check(!held.nr, "the other CPU still holds %s", held.held[0]->name);
 	host_check(!held.non_block, "the other CPU still must not sleep");
 	held = *mine;
+}
+
+/** host_context_now() - what who runs now holds. */
+const struct host_context *host_context_now(void)
+{
+	return &held;
 }
 
 /** host_locks_reset() - nobody holds anything: a test begins. */

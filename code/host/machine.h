@@ -47,15 +47,20 @@ struct host_context {
 	struct host_lock *held[HOST_MAX_HELD];
 	int nr;
 	int non_block;		/* it must not sleep, whatever it holds */
+	int no_faults;		/* pagefault_disable(), so many times */
 };
 
 void host_other_context(struct host_context *mine);
 void host_own_context(const struct host_context *mine);
 void host_locks_reset(void);
 int host_locks_held(void);
+const struct host_context *host_context_now(void);
+void host_disable_faults(bool start);
+bool host_faults_disabled(void);
 
 /* ---- other CPUs, which may have to wait (wait.c) ---- */
 
+void host_lock_ready(struct host_lock *lock, bool write, const char *where);
 void host_start_other(void (*run)(void *data), void *data);
 int host_others_go_on(void);
 bool host_in_other(void);
@@ -72,7 +77,9 @@ bool host_allocation_fails(void);
 
 /* ---- physical pages (page.c) ---- */
 
+#ifndef HOST_PAGES
 #define HOST_PAGES 4096
+#endif
 
 struct page *host_alloc_page(void);
 struct page *host_zero_page(void);
@@ -84,7 +91,9 @@ bool host_pfn_valid(u64 pfn);
 /* ---- the process (mm.c) ---- */
 
 #define HOST_USER_BASE	0x7f0000000000UL
+#ifndef HOST_USER_PAGES
 #define HOST_USER_PAGES	2048
+#endif
 
 /* struct host_user_page - what the process has at one page of its address space. */
 struct host_user_page {
@@ -135,6 +144,7 @@ void host_invalidate(unsigned long start, unsigned long end);
 bool host_clear_flush_young(unsigned long hva);
 bool host_clear_young(unsigned long start, unsigned long end);
 bool host_test_young(unsigned long hva);
+bool host_in_section(unsigned long hva);
 extern int host_intervals;	/* inserted, and not removed */
 
 /* ---- CPUs that run guests (cpu.c) ---- */
@@ -145,6 +155,7 @@ u32 cpu_translate(struct vcpu *vcpu, gva_t gva, u32 access, u64 *pfn);
 bool cpu_caches(const struct vcpu *vcpu, gva_t gva);
 void cpus_reset(void);
 void cpus_check_freed(u64 pfn);
+void cpus_visit_cached(void (*visit)(struct vcpu *vcpu, gva_t gva, u64 pfn, bool write));
 void cpu_attach(struct vcpu *vcpu);
 void cpu_detach(struct vcpu *vcpu);
 

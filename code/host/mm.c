@@ -33,6 +33,7 @@ void host_mm_start(void)
 	memset(&host_mm, 0, sizeof(host_mm));
 	init_rwsem(&host_mm.mmap_lock);
 	spin_lock_init(&host_mm.page_table_lock);
+	mutex_init(&host_mm.page_lock);
 	host_mm.users = 1;
 	host_mm.dir.mm = &host_mm;
 	host_mm.pte = ptes;
@@ -88,6 +89,7 @@ struct page *host_clear_pte(int i)
 {
 	struct page *page = NULL;
 
+	host_step(__func__, "clears", "the host's entry", &ptes[i], true);
 	if (pte_present(ptes[i]))
 		page = pfn_to_page(pte_pfn(ptes[i]));
 	ptes[i].val = 0;
@@ -97,17 +99,27 @@ struct page *host_clear_pte(int i)
 /** host_set_pte() - put a page in; it takes the caller's reference. */
 void host_set_pte(int i, struct page *page, bool write)
 {
+	host_step(__func__, "sets", "the host's entry", &ptes[i], true);
 	ptes[i].val = page_to_pfn(page) << PAGE_SHIFT | 1 | (write ? 2 : 0);
+}
+
+/* No longer writable; the caller notifies. */
+static void protect_pte(int i)
+{
+	host_step(__func__, "protects", "the host's entry", &ptes[i], true);
+	ptes[i].val &= ~2ULL;
 }
 
 static void forget_swap(int i)
 {
+	struct page *cache = user_pages[i].cache;
+
 	free(user_pages[i].swap);
 	user_pages[i].swap = NULL;
-	user_pages[i].shared = false;
-	if (user_pages[i].cache)
-		put_page(user_pages[i].cache);
 	user_pages[i].cache = NULL;
+	user_pages[i].shared = false;
+	if (cache)
+		put_page(cache);
 }
 
 /* Clear a range, tell, and only then let go of the pages, as mmu_gather does. */
@@ -120,16 +132,16 @@ static void zap(int first, int n)
 	host_check(first + n <= HOST_USER_PAGES, "the test names too many pages");
 	range = begin(first, n);
 	spin_lock(&host_mm.page_table_lock);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		gone[i] = host_clear_pte(first + i);
+		forget_swap(first + i);
+	}
 	host_notify(&range);
 	spin_unlock(&host_mm.page_table_lock);
 	end(&range);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		if (gone[i])
 			put_page(gone[i]);
-		forget_swap(first + i);
-	}
 }
 
 /** host_mmap() - give the process @n new pages at @hva. */
@@ -180,8 +192,8 @@ void host_mprotect(unsigned long hva, unsigned int n, bool writable)
 	range = begin(first, n);
 	spin_lock(&host_mm.page_table_lock);
 	for (i = first; i < first + n; i++) {
+		protect_pte(i);		/* the next write asks */
 		user_pages[i].writable = writable;
-		ptes[i].val &= ~2ULL;	/* the next write asks */
 	}
 	host_notify(&range);
 	spin_unlock(&host_mm.page_table_lock);
@@ -208,6 +220,8 @@ void host_mremap(unsigned long from, unsigned long to, unsigned int n)
 		host_check(!user_pages[there + i].mapped, "page %u is mapped", there + i);
 		user_pages[there + i] = user_pages[first + i];
 		user_pages[first + i] = (struct host_user_page){ };
+		host_step(__func__, "moves", "the host's entry", &ptes[first + i], true);
+		host_touches(&ptes[there + i], true);
 		ptes[there + i] = ptes[first + i];
 		ptes[first + i].val = 0;
 	}
@@ -221,8 +235,10 @@ void host_mremap(unsigned long from, unsigned long to, unsigned int n)
 /* Write a page of the swap cache to swap, and free it; false if someone else holds it. */
 static bool page_out(int i)
 {
-	struct page *page = user_pages[i].cache;
+	struct page *page;
 
+	host_step(__func__, "asks for", "the only reference to the page", NULL, true);
+	page = user_pages[i].cache;
 	if (!page || page->refs != 1)
 		return false;
 	user_pages[i].cache = NULL;
@@ -237,6 +253,7 @@ static bool page_out(int i)
 /* Is there a page that is not the zero page? */
 static bool has_own_page(int i)
 {
+	host_step(__func__, "reads", "the host's entry", &ptes[i], false);
 	return pte_present(ptes[i]) && pfn_to_page(pte_pfn(ptes[i])) != host_zero_page();
 }
 
@@ -250,9 +267,11 @@ bool host_swap_out(unsigned long hva)
 {
 	struct mmu_notifier_range range;
 	int i = named(hva);
+	bool went;
 
 	if (!has_own_page(i))
 		return false;
+	mutex_lock(&host_mm.page_lock);
 	range = begin(i, 1);
 	spin_lock(&host_mm.page_table_lock);
 	if (has_own_page(i)) {
@@ -261,7 +280,9 @@ bool host_swap_out(unsigned long hva)
 	}
 	spin_unlock(&host_mm.page_table_lock);
 	end(&range);
-	return page_out(i);
+	went = page_out(i);
+	mutex_unlock(&host_mm.page_lock);
+	return went;
 }
 
 /** host_reclaim_cache() - try again what host_swap_out() had to leave in memory. */
@@ -287,7 +308,7 @@ bool host_write_protect(unsigned long hva)
 		range = begin(i, 1);
 		spin_lock(&host_mm.page_table_lock);
 		was_writable = pte_write(ptes[i]);
-		ptes[i].val &= ~2ULL;
+		protect_pte(i);
 		user_pages[i].shared = true;
 		host_notify(&range);
 		spin_unlock(&host_mm.page_table_lock);
@@ -312,6 +333,7 @@ bool host_replace(unsigned long hva)
 	if (!has_own_page(i))
 		return false;
 	new = host_alloc_page();
+	mutex_lock(&host_mm.page_lock);
 	range = begin(i, 1);
 	spin_lock(&host_mm.page_table_lock);
 	if (has_own_page(i)) {
@@ -329,6 +351,7 @@ bool host_replace(unsigned long hva)
 	}
 	spin_unlock(&host_mm.page_table_lock);
 	end(&range);
+	mutex_unlock(&host_mm.page_lock);
 	put_page(old ? old : new);
 	return old;
 }

@@ -15,6 +15,7 @@
 #include "mm.h"
 
 #define MAX_DEFERRED 64
+#define MAX_SECTIONS 16
 
 int host_intervals;
 
@@ -28,15 +29,22 @@ static struct {
 	struct rb_root_cached tree;
 	unsigned long seq;
 	long sections;				/* under way */
+	bool ever;				/* there is or was one: nobody asks before */
 	struct mmu_interval_notifier *deferred[MAX_DEFERRED];
 	int nr_deferred;
 	wait_queue_head_t over;
 } intervals;
 
+/* The sections under way. */
+static struct {
+	unsigned long start, end;	/* bytes; both 0: none */
+} sections[MAX_SECTIONS];
+
 /** host_notify_start() - nobody asks yet. */
 void host_notify_start(void)
 {
 	memset(&intervals, 0, sizeof(intervals));
+	memset(sections, 0, sizeof(sections));
 	spin_lock_init(&intervals.lock);
 	init_waitqueue_head(&intervals.over);
 	intervals.seq = 2;
@@ -63,6 +71,10 @@ static void intervals_start(const struct mmu_notifier_range *range)
 	struct interval_tree_node *node = NULL;
 	unsigned long seq;
 
+	if (!intervals.ever) {
+		intervals.sections++;
+		return;
+	}
 	spin_lock(&intervals.lock);
 	intervals.sections++;
 	if (range->start < range->end)
@@ -85,6 +97,10 @@ static void intervals_end(void)
 	bool over = false;
 	int i;
 
+	if (!intervals.ever) {
+		intervals.sections--;
+		return;
+	}
 	spin_lock(&intervals.lock);
 	host_check(intervals.sections > 0, "a section ends that never began");
 	if (!--intervals.sections && are_invalidating()) {
@@ -128,6 +144,7 @@ int mmu_interval_notifier_insert(struct mmu_interval_notifier *mni, struct mm_st
 		.mm = mm,
 	};
 	spin_lock(&intervals.lock);
+	intervals.ever = true;
 	if (are_invalidating()) {
 		defer(mni);
 		mni->invalidate_seq = intervals.seq;
@@ -250,6 +267,32 @@ struct mmu_notifier_range host_range(unsigned long start, unsigned long end)
 	};
 }
 
+static void note_section(unsigned long start, unsigned long end, unsigned long new_start,
+			 unsigned long new_end)
+{
+	int i;
+
+	for (i = 0; i < MAX_SECTIONS; i++) {
+		if (sections[i].start != start || sections[i].end != end)
+			continue;
+		sections[i].start = new_start;
+		sections[i].end = new_end;
+		return;
+	}
+	host_fail(__FILE__, __LINE__, end ? "no such section is under way" : "too many sections");
+}
+
+/** host_in_section() - is the host about to change, or has it just changed, this page? */
+bool host_in_section(unsigned long hva)
+{
+	int i;
+
+	for (i = 0; i < MAX_SECTIONS; i++)
+		if (hva >= sections[i].start && hva < sections[i].end)
+			return true;
+	return false;
+}
+
 /** host_section_start() - entries are about to change. */
 void host_section_start(const struct mmu_notifier_range *range)
 {
@@ -260,6 +303,7 @@ void host_section_start(const struct mmu_notifier_range *range)
 		might_sleep();
 	else
 		host_non_block(true);
+	note_section(0, 0, range->start, range->end);
 	intervals_start(range);
 	if (mn && mn->ops->invalidate_range_start)
 		host_check(!mn->ops->invalidate_range_start(mn, range),
@@ -281,6 +325,7 @@ void host_section_end(const struct mmu_notifier_range *range, bool only_end)
 		mn->ops->invalidate_range_op(mn, &host_mm, range->start, range->end);
 	if (mn && mn->ops->invalidate_range_end)
 		mn->ops->invalidate_range_end(mn, range);
+	note_section(range->start, range->end, 0, 0);
 	if (!blockable)
 		host_non_block(false);
 }

@@ -5,16 +5,16 @@
  * and no CPU may still be able to reach it.
  */
 #include <sanitizer/asan_interface.h>
-#include <sys/mman.h>
 
 #include <linux/mm.h>
 
 #include "machine.h"
 
+#define FREED		0xdb	/* what whoever still reads it without a sanitizer finds */
 #define FIRST_PFN 0x1000	/* so that a frame is never a small number, or a gfn */
 
 static struct page pages[HOST_PAGES];
-static u8 *arena;
+static u8 arena[HOST_PAGES * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static int used, next;
 static struct page *zero_page;
 
@@ -55,12 +55,6 @@ struct page *host_alloc_page(void)
 	struct page *page;
 	int i;
 
-	if (!arena) {
-		arena = mmap(NULL, HOST_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		host_check(arena != MAP_FAILED, "mmap() failed");
-		ASAN_POISON_MEMORY_REGION(arena, HOST_PAGES * PAGE_SIZE);
-	}
 	/* Round and round: a page that was freed is not used again at once. */
 	for (i = 0; i < HOST_PAGES && pages[next].refs; i++)
 		next = (next + 1) % HOST_PAGES;
@@ -80,12 +74,12 @@ void host_pages_reset(void)
 	memset(pages, 0, sizeof(pages));
 	zero_page = NULL;
 	used = 0;
-	if (arena)
-		ASAN_POISON_MEMORY_REGION(arena, HOST_PAGES * PAGE_SIZE);
+	ASAN_POISON_MEMORY_REGION(arena, HOST_PAGES * PAGE_SIZE);
 }
 
 void get_page(struct page *page)
 {
+	host_touches(page, true);
 	host_check(page->refs > 0, "get_page() of a free page");
 	page->refs++;
 }
@@ -94,11 +88,14 @@ void put_page(struct page *page)
 {
 	u64 pfn = page_to_pfn(page);
 
+	host_step(__func__, "lets go of", "a page", page, true);
 	host_check(page->refs > 0, "put_page() of a free page");
 	if (page->refs == 1)
 		cpus_check_freed(pfn);
 	if (--page->refs)
 		return;
+	host_note("frame %#llx is free", pfn);
+	memset(__va(pfn << PAGE_SHIFT), FREED, PAGE_SIZE);
 	ASAN_POISON_MEMORY_REGION(__va(pfn << PAGE_SHIFT), PAGE_SIZE);
 	used--;
 }

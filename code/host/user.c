@@ -13,17 +13,16 @@
 #include "machine.h"
 #include "mm.h"
 
-static int faults_disabled;
 struct host_hook host_before_cmpxchg;
 
 void pagefault_disable(void)
 {
-	faults_disabled++;
+	host_disable_faults(true);
 }
 
 void pagefault_enable(void)
 {
-	faults_disabled--;
+	host_disable_faults(false);
 }
 
 static void *page_data(const struct page *page)
@@ -31,8 +30,8 @@ static void *page_data(const struct page *page)
 	return __va(page_to_pfn(page) << PAGE_SHIFT);
 }
 
-/* A page that is not there: from the swap cache, from swap, or zeros. */
-static void fault_absent(int i, bool write)
+/* The contents of a page that is not there: from the swap cache, from swap, or zeros. */
+static struct page *absent_page(int i, bool write)
 {
 	struct host_user_page *user = &host_mm.user[i];
 	struct page *page = user->cache;
@@ -50,9 +49,21 @@ static void fault_absent(int i, bool write)
 		page = host_zero_page();
 		get_page(page);
 	}
+	return page;
+}
+
+static void fault_absent(int i, bool write)
+{
 	spin_lock(&host_mm.page_table_lock);
-	host_set_pte(i, page, write);
+	if (!pte_present(host_mm.pte[i]))
+		host_set_pte(i, absent_page(i, write), write);
 	spin_unlock(&host_mm.page_table_lock);
+}
+
+/* The process' page is read-only: may it just be made writable? */
+static bool is_its_own(int i, const struct page *page)
+{
+	return page != host_zero_page() && !host_mm.user[i].shared;
 }
 
 /*
@@ -61,48 +72,70 @@ static void fault_absent(int i, bool write)
  */
 static void fault_copy(int i)
 {
-	struct page *old = pfn_to_page(pte_pfn(host_mm.pte[i])), *new;
 	struct mmu_notifier_range range = host_range(host_hva(i), host_hva(i + 1));
+	u64 was = host_mm.pte[i].val;
+	struct page *old = pfn_to_page(was >> PAGE_SHIFT), *new = NULL;
 
-	if (old != host_zero_page() && !host_mm.user[i].shared) {
-		host_mm.pte[i].val |= 2;
-		return;
+	if (!is_its_own(i, old)) {
+		new = host_alloc_page();
+		host_section_start(&range);
 	}
-	host_mm.user[i].shared = false;
-	new = host_alloc_page();
-	memcpy(page_data(new), page_data(old), PAGE_SIZE);
-	host_section_start(&range);
 	spin_lock(&host_mm.page_table_lock);
-	host_clear_pte(i);
-	host_notify(&range);
-	host_set_pte(i, new, true);
+	if (host_mm.pte[i].val != was) {	/* it has changed meanwhile: look again */
+		old = new;
+	} else if (!new) {
+		host_set_pte(i, old, true);
+	} else {
+		memcpy(page_data(new), page_data(old), PAGE_SIZE);
+		host_mm.user[i].shared = false;
+		host_clear_pte(i);
+		host_notify(&range);
+		host_set_pte(i, new, true);
+	}
 	spin_unlock(&host_mm.page_table_lock);
-	host_section_end(&range, true);
+	if (!new)
+		return;
+	host_section_end(&range, old != new);
 	put_page(old);
 }
 
-/* The entry of @hva, after a fault if one is needed and allowed; NULL is -EFAULT. */
+/* May the process touch this page at all? */
+static bool may_touch(int i, bool write)
+{
+	const struct host_user_page *user = &host_mm.user[i];
+
+	return host_mm.users && user->mapped && !user->poisoned && (!write || user->writable);
+}
+
+/*
+ * The entry of @hva, after a fault if one is needed and allowed; NULL is -EFAULT. Until the
+ * next step of this CPU it stays what it is.
+ */
 static pte_t *touch(unsigned long hva, bool write)
 {
 	int i = host_index(hva);
 	pte_t *pte;
 
-	if (i < 0 || !host_mm.users || !host_mm.user[i].mapped)
-		return NULL;
-	if (host_mm.user[i].poisoned || (write && !host_mm.user[i].writable))
+	if (i < 0)
 		return NULL;
 	pte = &host_mm.pte[i];
-	if (pte_present(*pte) && (!write || pte_write(*pte)))
-		return pte;
-	if (faults_disabled)
-		return NULL;
-	down_read(&host_mm.mmap_lock);
-	if (pte_present(*pte))
-		fault_copy(i);
-	else
-		fault_absent(i, write);
-	up_read(&host_mm.mmap_lock);
-	return pte;
+	for (;;) {
+		host_step(__func__, "reads", "the host's entry", pte, false);
+		if (!may_touch(i, write))
+			return NULL;
+		if (pte_present(*pte) && (!write || pte_write(*pte)))
+			return pte;
+		if (host_faults_disabled())
+			return NULL;
+		down_read(&host_mm.mmap_lock);
+		if (!may_touch(i, write))
+			;
+		else if (!pte_present(*pte))
+			fault_absent(i, write);
+		else if (write && !pte_write(*pte))
+			fault_copy(i);
+		up_read(&host_mm.mmap_lock);
+	}
 }
 
 int get_user_pages_fast(unsigned long hva, int n, unsigned int flags, struct page **pages)
@@ -137,7 +170,7 @@ static bool copy_user_page(unsigned long hva, void *data, unsigned long n, bool 
 	pte_t *pte;
 	u8 *at;
 
-	if (!faults_disabled)
+	if (!host_faults_disabled())
 		might_sleep();
 	pte = touch(hva, write);
 	if (!pte)

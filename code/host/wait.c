@@ -4,14 +4,12 @@
  * a time. It runs until it is done or has to wait, and goes on when it is told. Who
  * must be woken and is not, waits for ever, and that fails the test.
  *
- * And SRCU, whose writers are the ones that wait.
+ * Its own locks nobody waits for: where the kernel would, the test fails.
  */
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
-#include <linux/slab.h>
-#include <linux/srcu.h>
 #include <linux/wait.h>
 
 #include "machine.h"
@@ -193,41 +191,16 @@ void host_wait(const unsigned int *wakes, const char *what)
 	host_check(*wakes != slept, "waits for ever: %s", what);
 }
 
-/* ---- SRCU ---- */
-
-int host_init_srcu(struct srcu_struct *srcu, const char *name)
+/** host_lock_ready() - come back when this lock can be taken. */
+void host_lock_ready(struct host_lock *lock, bool write, const char *where)
 {
-	*srcu = (struct srcu_struct){ .object = kvcalloc(1, 1, GFP_KERNEL) };
-	if (!srcu->object)
-		return -ENOMEM;
-	host_lock_init(&srcu->dep, name, false);
-	return 0;
+	host_check(!lock->written && !(write && lock->readers), "%s is taken in %s: a deadlock",
+		   lock->name, where);
 }
 
-void cleanup_srcu_struct(struct srcu_struct *srcu)
+/** host_spin() - come back when this has changed. */
+void host_spin(const unsigned int *value, const char *what)
 {
-	host_check(!srcu->dep.readers, "SRCU is torn down under a reader");
-	kvfree(srcu->object);
-	srcu->dep.name = NULL;
-}
-
-int srcu_read_lock(struct srcu_struct *srcu)
-{
-	host_lock_nested(&srcu->dep);
-	return 1;
-}
-
-void srcu_read_unlock(struct srcu_struct *srcu, int index)
-{
-	host_check(index == 1, "srcu_read_unlock() of what srcu_read_lock() did not return");
-	host_unlock(&srcu->dep);
-	srcu->leaves++;
-}
-
-void synchronize_srcu_expedited(struct srcu_struct *srcu)
-{
-	might_sleep();
-	host_lock_order(&srcu->dep);
-	while (srcu->dep.readers)
-		host_wait(&srcu->leaves, "for SRCU's readers");
+	(void)value;
+	host_fail(__FILE__, __LINE__, "%s would spin for ever", what);
 }

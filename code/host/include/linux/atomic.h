@@ -30,9 +30,18 @@ static inline void atomic64_dec(atomic64_t *v)
 	atomic64_add(-1, v);
 }
 
-#define xchg(ptr, value)		__atomic_exchange_n(ptr, value, __ATOMIC_SEQ_CST)
-#define smp_load_acquire(ptr)		__atomic_load_n(ptr, __ATOMIC_ACQUIRE)
-#define smp_store_release(ptr, value)	__atomic_store_n(ptr, value, __ATOMIC_RELEASE)
+#define xchg(ptr, value) ({							\
+	host_step(__func__, "exchanges", "*" #ptr, ptr, true);			\
+	__atomic_exchange_n(ptr, value, __ATOMIC_SEQ_CST);			\
+})
+#define smp_load_acquire(ptr) ({						\
+	host_step(__func__, "reads", "*(" #ptr ")", ptr, false);		\
+	__atomic_load_n(ptr, __ATOMIC_ACQUIRE);					\
+})
+#define smp_store_release(ptr, value) do {					\
+	host_step(__func__, "writes", "*(" #ptr ")", ptr, true);		\
+	__atomic_store_n(ptr, value, __ATOMIC_RELEASE);				\
+} while (0)
 #define smp_mb__after_atomic()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 #endif

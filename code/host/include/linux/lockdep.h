@@ -15,12 +15,12 @@ struct host_lock {
 };
 
 void host_lock_init(struct host_lock *lock, const char *name, bool spins);
-void host_lock_write(struct host_lock *lock);
-void host_lock_read(struct host_lock *lock);
+void host_lock_write(struct host_lock *lock, const char *where);
+void host_lock_read(struct host_lock *lock, const char *where);
 void host_unlock(struct host_lock *lock);
 void host_lock_order(struct host_lock *lock);
 bool host_lock_held(const struct host_lock *lock);
-void host_lock_nested(struct host_lock *lock);
+void host_lock_nested(struct host_lock *lock, const char *where);
 void host_non_block(bool start);
 
 /* might_sleep() - fails the test where the kernel would say "sleeping in atomic context". */

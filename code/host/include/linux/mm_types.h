@@ -7,6 +7,7 @@
 #include <asm/processor-flags.h>
 
 #include <linux/kernel.h>
+#include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -44,6 +45,7 @@ struct host_user_page;
 struct mm_struct {
 	struct rw_semaphore mmap_lock;
 	spinlock_t page_table_lock;
+	struct mutex page_lock;			/* of all pages: one at a time is reclaimed */
 	int users;				/* 0: it has exited */
 	struct mmu_notifier *notifier;
 	pgd_t dir;

@@ -11,10 +11,7 @@ struct mutex {
 
 #define mutex_init(mutex) host_lock_init(&(mutex)->dep, #mutex, false)
 
-static inline void mutex_lock(struct mutex *mutex)
-{
-	host_lock_write(&mutex->dep);
-}
+#define mutex_lock(mutex) host_lock_write(&(mutex)->dep, __func__)
 
 static inline void mutex_unlock(struct mutex *mutex)
 {

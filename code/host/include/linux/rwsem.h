@@ -11,31 +11,19 @@ struct rw_semaphore {
 
 #define init_rwsem(sem) host_lock_init(&(sem)->dep, #sem, false)
 
-static inline void down_read(struct rw_semaphore *sem)
-{
-	host_lock_read(&sem->dep);
-}
+#define down_read(sem)	host_lock_read(&(sem)->dep, __func__)
+#define down_write(sem)	host_lock_write(&(sem)->dep, __func__)
+/* Nobody is ever killed while waiting here. */
+#define down_write_killable(sem) ({ down_write(sem); 0; })
 
 static inline void up_read(struct rw_semaphore *sem)
 {
 	host_unlock(&sem->dep);
 }
 
-static inline void down_write(struct rw_semaphore *sem)
-{
-	host_lock_write(&sem->dep);
-}
-
 static inline void up_write(struct rw_semaphore *sem)
 {
 	host_unlock(&sem->dep);
-}
-
-/* Nobody is ever killed while waiting here. */
-static inline int down_write_killable(struct rw_semaphore *sem)
-{
-	down_write(sem);
-	return 0;
 }
 
 #endif

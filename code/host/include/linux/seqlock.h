@@ -5,6 +5,8 @@
 
 #include <linux/spinlock.h>
 
+void host_spin(const unsigned int *value, const char *what);
+
 typedef struct {
 	struct host_lock dep;
 	unsigned int sequence;	/* odd while someone writes */
@@ -15,14 +17,15 @@ typedef struct {
 	(lock)->sequence = 0;					\
 } while (0)
 
-static inline void write_seqlock(seqlock_t *lock)
-{
-	host_lock_write(&lock->dep);
-	lock->sequence++;
-}
+#define write_seqlock(lock) do {						\
+	host_lock_write(&(lock)->dep, __func__);			\
+	host_step(__func__, "makes odd", #lock, &(lock)->sequence, true);	\
+	(lock)->sequence++;						\
+} while (0)
 
 static inline void write_sequnlock(seqlock_t *lock)
 {
+	host_step(__func__, "makes even", "the sequence", &lock->sequence, true);
 	lock->sequence++;
 	host_unlock(&lock->dep);
 }
@@ -31,12 +34,15 @@ static inline void write_sequnlock(seqlock_t *lock)
 static inline unsigned int read_seqbegin(seqlock_t *lock)
 {
 	host_lock_order(&lock->dep);
-	host_check(!(lock->sequence & 1), "read_seqbegin() would spin for ever");
+	host_step(__func__, "reads", "the sequence, when it is even", &lock->sequence, false);
+	while (lock->sequence & 1)
+		host_spin(&lock->sequence, "read_seqbegin()");
 	return lock->sequence;
 }
 
 static inline bool read_seqretry(const seqlock_t *lock, unsigned int sequence)
 {
+	host_step(__func__, "reads", "the sequence again", &lock->sequence, false);
 	return lock->sequence != sequence;
 }
 

@@ -12,10 +12,7 @@ typedef struct {
 #define DEFINE_SPINLOCK(lock)	spinlock_t lock = { .dep = { .name = #lock, .spins = true } }
 #define spin_lock_init(lock)	host_lock_init(&(lock)->dep, #lock, true)
 
-static inline void spin_lock(spinlock_t *lock)
-{
-	host_lock_write(&lock->dep);
-}
+#define spin_lock(lock)		host_lock_write(&(lock)->dep, __func__)
 
 static inline void spin_unlock(spinlock_t *lock)
 {

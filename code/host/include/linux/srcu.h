@@ -8,16 +8,16 @@
 
 struct srcu_struct {
 	struct host_lock dep;
-	unsigned int leaves;	/* how often a reader has left */
 	void *object;		/* what init_srcu_struct() allocates */
 };
 
 int host_init_srcu(struct srcu_struct *srcu, const char *name);
 void cleanup_srcu_struct(struct srcu_struct *srcu);
-int srcu_read_lock(struct srcu_struct *srcu);
+int host_srcu_read_lock(struct srcu_struct *srcu, const char *where);
 void srcu_read_unlock(struct srcu_struct *srcu, int index);
 void synchronize_srcu_expedited(struct srcu_struct *srcu);
 
+#define srcu_read_lock(srcu) host_srcu_read_lock(srcu, __func__)
 #define init_srcu_struct(srcu) host_init_srcu(srcu, #srcu)
 
 static inline bool srcu_read_lock_held(const struct srcu_struct *srcu)
