@@ -38,7 +38,7 @@ UNUSED = tuple(f"arch/{name}" for name in (
     "alpha", "arc", "arm", "arm64", "csky", "hexagon", "ia64", "loongarch", "m68k", "microblaze",
     "mips", "nios2", "openrisc", "parisc", "powerpc", "riscv", "s390", "sh", "sparc", "um",
     "xtensa")) + tuple(f"drivers/{name}" for name in (
-        "gpu/drm", "net", "media", "infiniband", "scsi", "staging", "usb", "iio", "hwmon", "clk",
+        "gpu/drm", "net/ethernet", "net/wireless", "media", "infiniband", "scsi", "staging", "usb", "iio", "hwmon", "clk",
         "pinctrl", "soc", "phy", "spi", "i2c", "input", "mfd", "regulator", "power")) + tuple(
             f"fs/{name}" for name in ("ntfs3", "xfs", "btrfs", "ocfs2", "nfs", "cifs", "ceph",
                                       "f2fs")) + ("sound", "tools/testing")
