@@ -88,9 +88,11 @@ def stage():
             path.symlink_to(os.path.relpath(target, path.parent))
 
     for page in sorted((ROOT / "docs").iterdir()):
-        if page.suffix in (".rst", ".csv", ".svg", ".css"):
+        if page.suffix in (".rst", ".csv", ".svg", ".css", ".txt"):
             link(page.name, page)
     link("chapters", ROOT / "chapters")
+    for folder in ("labs", "tests"):  # a page may quote ../labs/...
+        link(f"../{folder}", ROOT / folder)
     (ROOT / "chapters").mkdir(exist_ok=True)
     for path in sources():
         page = SRC / "source" / (path.name + ".rst")
