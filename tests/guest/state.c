@@ -267,7 +267,8 @@ static void single_step(void **state)
 	assert_int_equal(vcpu->status, TRAP + 1);
 	/* RIP, which the processor has pushed: between CPUID and the first NOP. */
 	vmm_get_regs(vcpu, &regs);
-	printf("rsp %#llx\n", (unsigned long long)regs.rsp);
+	assert_int_equal(*(uint64_t *)vmm_hva(vcpu->vm, regs.rsp, 8),
+			 ABI_CODE + CODE_SIZE(step_cpuid) - 3);
 	end_vm(vcpu->vm);
 }
 

@@ -19,7 +19,8 @@ import mutants                                                              # no
 from mutant import BadMutant, choose, read, read_all                        # noqa: E402
 from steps import Steps                                                     # noqa: E402
 from trees import Trees                                                     # noqa: E402
-from verdict import ERROR, KILLED, SURVIVED, Verdict, judge_guest, judge_host, lines_of  # noqa: E402
+from verdict import ERROR, KILLED, SURVIVED, Verdict                        # noqa: E402
+from verdict import judge_guest, judge_host, lines_of                       # noqa: E402
 
 SOURCE = """\
 #include <stdio.h>
@@ -227,7 +228,8 @@ class Judges(unittest.TestCase):
     """What programs print, and what that means."""
 
     def host(self, *lines):
-        return judge_host(["[ RUN      ] first", "[       OK ] first", "[ RUN      ] second", *lines])
+        return judge_host(["[ RUN      ] first", "[       OK ] first", "[ RUN      ] second",
+                           *lines])
 
     def test_host(self):
         self.assertEqual(self.host("[       OK ] second", 0), (SURVIVED, ""))

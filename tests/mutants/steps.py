@@ -24,7 +24,9 @@ a=$?
 [ ! -e /sys/module/kvmswap ] || rmmod kvmswap || echo "mutants: the module cannot be unloaded"
 exit $a
 """
-LOAD = """insmod /t/kvmswap.ko {parameters} || {{ echo "mutants: the module cannot be loaded"; exit 1; }}
+LOAD = """
+insmod /t/kvmswap.ko {parameters} ||
+	{{ echo "mutants: the module cannot be loaded"; exit 1; }}
 """
 
 
