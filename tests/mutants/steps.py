@@ -80,7 +80,8 @@ class Steps:
         """Runs a tree's host tests until something is wrong; (state, by).  The limit is of
         the processor's time, so that a busy machine is not taken for a loop."""
         program = tree / self.objects(chapter) / "mmu-test"
-        lines = lines_of(["prlimit", f"--cpu={self.limit}", program], self.wait, cwd=tree,
+        cpu = f"--cpu={self.limit}:{self.limit + 5}"    # SIGXCPU, and later SIGKILL
+        lines = lines_of(["prlimit", cpu, program], self.wait, cwd=tree,
                          env=environment(self.trees.kernel) | {"ASAN_OPTIONS": "detect_leaks=1"})
         try:
             return judge_host(lines)
