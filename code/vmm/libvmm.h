@@ -116,7 +116,7 @@ enum vmm_mode {
 void vmm_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /** vmm_warn() - the same, and come back. */
 void vmm_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/** vmm_slowness() - what limits of time are multiplied with, for the VM's kernel: $SLOWNESS or 1. */
+/** vmm_slowness() - what limits of time are multiplied with on this kernel: $SLOWNESS or 1. */
 unsigned int vmm_slowness(void);
 /** vmm_number() - the number that option --@name has in @text; vmm_die() if it is none. */
 long vmm_number(const char *text, const char *name, long min, long max);
