@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Seeded mistakes: each is made in a copy of the tree, and some test has to notice.
-mutants: $(KERNEL_READY) $(STAMP)/vm $(STAMP)/test ## make 50 mistakes in copies of the module: which test notices each? MUTANTS=, if not all
+mutants: $(KERNEL_READY) $(STAMP)/vm $(STAMP)/test ## plant mistakes in copies of the module: which test notices each? (MUTANTS=: some)
 	@tests/mutants/mutants.py $(MUTANTS)
 
 # The book's table, from a real run: of all, or only the rows of MUTANTS.
