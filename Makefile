@@ -49,7 +49,7 @@ else
 	@code/boot/python.sh && code/boot/setup.py $*
 endif
 
-setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(STAMP)/timeline $(STAMP)/browser ## install every package that any goal needs
+setup: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(STAMP)/timeline $(STAMP)/browser $(STAMP)/model $(STAMP)/fuzz $(STAMP)/debug ## install every package that any goal needs
 
 doctor: ## check each tool and version, and name the fix
 	@if [ -x /usr/bin/python3 ]; then code/boot/doctor.py; else \
@@ -120,7 +120,7 @@ shell: module$(CHAPTER) programs $(STAMP)/vm ## a prompt in the VM, with the mod
 
 # --- checks ------------------------------------------------------------------------
 
-test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(STAMP)/timeline $(STAMP)/browser $(ALL_READY) ## every test, on both kernels unless KERNEL= is given; the last line has the totals
+test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(STAMP)/timeline $(STAMP)/browser $(STAMP)/model $(ALL_READY) ## every test, on both kernels unless KERNEL= is given; the last line has the totals
 	@KERNELS='$(KERNELS)' tests/run.py $(STEPS)
 
 test-boot: $(KERNEL_READY) $(STAMP)/vm ## test the tools in code/boot
