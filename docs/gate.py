@@ -22,7 +22,7 @@ from pathlib import Path
 from csource import MODULE, ROOT, SourceError, SourceFile, locate, pages, shown
 
 sys.path.insert(0, str(ROOT / "code" / "boot"))
-from chapter import compare     # noqa: E402: how make chapterN compares
+from chapter import compare, expectation     # noqa: E402: how make chapterN compares
 
 MAX_MARKERS = 0.03
 SUFFIXES = {".c", ".h", ".S", ".py", ".sh"}
@@ -170,11 +170,10 @@ class Gate:
     def check_samples(self):
         """Rule 6."""
         for sample in sorted(self.root.glob("chapters/*/sample.txt")):
-            expected = sample.parent / "expected"
-            if not expected.is_file():
+            if not (sample.parent / "expected").is_file():
                 self.fault(sample, 1, "a sample, and no 'expected' beside it")
                 continue
-            agree, rows = compare(expected.read_text(encoding="utf-8").splitlines(),
+            agree, rows = compare(expectation(sample.parent),
                                   sample.read_text(encoding="utf-8").splitlines())
             if not agree:
                 sign, text = next(row for row in rows if row[0] != " ")
