@@ -140,26 +140,32 @@ static void audit_leaf(struct audit *a, gfn_t gfn, u64 *sptep)
 		      n);
 }
 
+static void audit_chain(struct audit *a, gfn_t gfn, const struct rmap_head *rmapp)
+{
+	const u64 *sptep = rmap_next(rmapp, NULL);
+
+	/* ... and here more than there can be are enough. */
+	for (; sptep && a->on_chains <= a->sptes; sptep = rmap_next(rmapp, sptep)) {
+		a->on_chains++;
+		if (!(*sptep & SPTE_PRESENT) || sptep_to_gfn(sptep) != gfn)
+			found(a, &a->rmap_errors, "rmap: chain of gfn %#llx has spte %#llx", gfn,
+			      *sptep);
+	}
+}
+
 static void audit_chains(struct audit *a)
 {
 	struct memslot *slot;
-	gfn_t gfn;
 	int i;
 
+	/* A slot may have millions of pages with no chain: little is done for each. */
 	for_each_slot(i, slot, a->vm) {
-		for (gfn = slot->base_gfn; gfn < slot->base_gfn + slot->npages; gfn++) {
-			const struct rmap_head *rmapp = gfn_to_rmap(slot, gfn);
-			const u64 *sptep = rmap_next(rmapp, NULL);
+		const struct rmap_head *rmap = slot->rmap;
+		unsigned long page, npages = slot->npages;
 
-			/* ... and here more than there can be are enough. */
-			for (; sptep && a->on_chains <= a->sptes; sptep = rmap_next(rmapp, sptep)) {
-				a->on_chains++;
-				if (!(*sptep & SPTE_PRESENT) || sptep_to_gfn(sptep) != gfn)
-					found(a, &a->rmap_errors,
-					      "rmap: chain of gfn %#llx has spte %#llx", gfn,
-					      *sptep);
-			}
-		}
+		for (page = 0; page < npages; page++)
+			if (rmap[page].val)
+				audit_chain(a, slot->base_gfn + page, &rmap[page]);
 	}
 	if (a->on_chains != a->sptes)
 		found(a, &a->rmap_errors, "rmap: %lu leaf sptes, %lu on chains", a->sptes,
