@@ -101,12 +101,6 @@ static double done(double start)
 	return least;
 }
 
-static void news(uint64_t seed, double start)
-{
-	printf("seed %llu: %.0f s, %ld ioctls, %ld guests\n", (unsigned long long)seed,
-	       now() - start, tally_get(COUNT_IOCTLS), tally_get(COUNT_GUESTS));
-}
-
 /* Rounds until @part of all is done. Return: the number of faults. */
 static int rounds(uint64_t *seed, double start, double part)
 {
@@ -121,11 +115,13 @@ static int rounds(uint64_t *seed, double start, double part)
 		faults = round_run(&round);
 		if (faults)
 			return faults;
-		++*seed;
 		if (now() - last > NEWS_S) {
 			last = now();
-			news(*seed, start);
+			printf("until seed %llu: %.0f s, %ld ioctls, %ld guests\n",
+			       (unsigned long long)*seed, now() - start,
+			       tally_get(COUNT_IOCTLS), tally_get(COUNT_GUESTS));
 		}
+		++*seed;
 	}
 	return 0;
 }
@@ -162,7 +158,6 @@ int main(int argc, char **argv)
 	}
 	if (!faults && options.rounds != 1)
 		faults = tally_gaps();
-	news(seed, start);
 	tally_print();
 	printf("fuzz: %ld rounds good, %d faults\n", tally_get(COUNT_ROUNDS) - !!faults, faults);
 	return faults ? 1 : 0;
