@@ -54,6 +54,10 @@ APPEND = ("console=ttyS0,115200 panic=-1 oops=panic random.trust_cpu=on "
 # ACPI's interpreter is so slow on those kernels that it gives up each device's interrupt after
 # half a minute. Our devices have no use for one: they send messages (MSI).
 SLOW_APPEND = "acpi=noirq"
+# At boot Linux measures how fast the TSC counts. QEMU may get no processor just then, and one
+# boot in fifty on a busy machine was wrong by a factor of 3 to 28. Until Linux noticed, its
+# time ran as much too fast, and RCU took four seconds for a stall. HPET's rate is given.
+CLOCK_APPEND = "tsc=unstable"
 
 # An instruction is 2^4 ns of the VM's time, which knows nothing of the time out here.
 ICOUNT = ["-icount", "shift=4,sleep=off", "-seed", "7",
@@ -184,12 +188,16 @@ def numa(memory):
 def qemu(options, image, disk, folder):
     """QEMU's command line, but for the channels."""
     kernel = kernel_dir(options.kernel)
+    append = [APPEND, *options.append]
+    if options.slowness > 1:
+        append.append(SLOW_APPEND)
+    if not options.icount and not options.recorded:     # there the time is QEMU's own
+        append.append(CLOCK_APPEND)
     out = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
            "-M", "pc", "-accel", f"tcg,thread={options.thread}", "-cpu", options.cpu,
            "-smp", options.smp + (",sockets=2" if options.numa else ""), "-m", options.memory, "-no-reboot",
            "-kernel", str(kernel / "vmlinuz"), "-initrd", image,
-           "-append", " ".join([APPEND, *([SLOW_APPEND] if options.slowness > 1 else []),
-                                *options.append])]
+           "-append", " ".join(append)]
     if options.numa:
         out += numa(options.memory)
     if options.icount:

@@ -57,6 +57,7 @@ class Passes(unittest.TestCase):
                 ls -d /sys/module/kvm_amd 2>/dev/null
                 modprobe kvm-amd npt=0 && cat /sys/module/kvm_amd/parameters/npt
                 [ -c /dev/kvm ] && echo /dev/kvm; nproc
+                cat /sys/devices/system/clocksource/clocksource0/current_clocksource
                 mkdir /tmp/back; seq 40000 > /tmp/back/numbers; exit 42""")
             self.assertEqual(run.returncode, 42, run.stderr)
             lines = run.stdout.splitlines()
@@ -64,7 +65,7 @@ class Passes(unittest.TestCase):
                              ["left", "right", "one two", "to stderr", "no terminal"])
             self.assertRegex(lines[5], r"\d+\.\d+")
             self.assertEqual(lines[6:],
-                             ["swap 65532", "memory", "N", "/dev/kvm", "2"])
+                             ["swap 65532", "memory", "N", "/dev/kvm", "2", "hpet"])
             self.assertEqual((Path(folder) / "out/numbers").read_text(),
                              "".join(f"{n}\n" for n in range(1, 40001)))
 
