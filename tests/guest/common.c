@@ -182,9 +182,14 @@ double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
+double deadline(double seconds)
+{
+	return now() + seconds * vmm_slowness();
+}
+
 bool wait_until(bool (*test)(void *arg), void *arg, double seconds)
 {
-	double end = now() + seconds;
+	double end = deadline(seconds);
 
 	while (!test(arg)) {
 		if (now() > end)
@@ -196,7 +201,7 @@ bool wait_until(bool (*test)(void *arg), void *arg, double seconds)
 
 enum vmm_stop run_for(struct vmm_vcpu *vcpu, double seconds)
 {
-	double end = now() + seconds;
+	double end = now() + seconds, latest = deadline(seconds + 10);
 	struct timespec until;
 
 	vmm_start(vcpu);
@@ -214,7 +219,7 @@ enum vmm_stop run_for(struct vmm_vcpu *vcpu, double seconds)
 	vmm_kick(vcpu);
 	vmm_join(vcpu);
 	vcpu->run->immediate_exit = 0;
-	if (now() > end + 10)
+	if (now() > latest)
 		fail_msg("the guest took %.1f s to stop", now() - end);
 	return vcpu->stop;
 }

@@ -153,7 +153,7 @@ bool ask_waits(struct vmm *vm, int n)
 	bool range = protocol_is("range");
 	const char *sign = range ? "faults_retried" : "faults";
 	long long want = dbgfs_stat(vm, sign) + (range ? 3 : 1);
-	double end = now() + 8;
+	double end = deadline(8);
 
 	sem_post(&asked[n].go);
 	while (dbgfs_stat(vm, sign) < want && now() < end)

@@ -127,7 +127,7 @@ static void while_it_runs(void **state)
 		for (i = 0; i < THINGS; i++)
 			let_go(vm, sequence[i]);
 		/* with its memory gone it ends by itself, with EFAULT */
-		end = now() + 60;
+		end = deadline(60);
 		while (pthread_tryjoin_np(thread, &ret)) {
 			pthread_kill(thread, SIGUSR2);
 			usleep(1000);

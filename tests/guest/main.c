@@ -132,7 +132,7 @@ static void show_stacks(pid_t group, FILE *out)
 /* Wait for the child, at most @timeout seconds. Return: its exit status, or -1. */
 static int wait_for(pid_t pid, unsigned int timeout, FILE *out)
 {
-	double end = now() + timeout * vmm_slowness();
+	double end = deadline(timeout);
 	int status = 0, killed = 0;
 
 	while (!waitpid(pid, &status, WNOHANG)) {
@@ -141,7 +141,7 @@ static int wait_for(pid_t pid, unsigned int timeout, FILE *out)
 			show_stacks(pid, out);
 			kill(-pid, SIGKILL);
 			killed = 1;
-			end = now() + 60;
+			end = deadline(60);
 		} else if (now() > end) {
 			fprintf(out, "it cannot be killed either\n");
 			return -1;

@@ -62,7 +62,7 @@ void stop_subject(struct subject *s)
 void assert_sees(struct subject *s, uint32_t want)
 {
 	uint32_t before = s->seen[1];
-	double end = now() + 60;
+	double end = deadline(60);
 
 	while (s->seen[1] - before < 3) {
 		if (now() > end)

@@ -154,9 +154,11 @@ bool calls_name_all(void);
 
 /* Real time and waiting. */
 double now(void);
+/* deadline() - when what is done in @seconds on Debian's kernel must be done on this one. */
+double deadline(double seconds);
 /* run_for() - vmm_start(), vmm_kick() after @seconds unless it stopped; how it did. */
 enum vmm_stop run_for(struct vmm_vcpu *vcpu, double seconds);
-/* wait_until() - false if @test does not become true in @seconds. */
+/* wait_until() - false if @test does not become true until the deadline of @seconds. */
 bool wait_until(bool (*test)(void *arg), void *arg, double seconds);
 
 /* process.c: the second half of a test, in the program image after exec */
