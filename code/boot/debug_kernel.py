@@ -4,11 +4,12 @@
 
     debug_kernel.py NAME ...        6.1-debug, 6.1-kcsan, 6.12-debug, 6.12-kcsan
 
-The configuration is debug/base.config and debug/KIND.config, beside this file, and "no" to
-everything else.  A kernel is made again when the package has a new version, or one of the
-two files changed, and not otherwise: build/kernel/NAME/made-from says what it is made
-from.  The folder has what kernel.py promises, so that a debug kernel is a kernel like any
-other: KERNEL=6.1-debug.  The source is unpacked as build/kernel/source-SERIES.
+The configuration is debug/base.config, debug/KIND.config, and debug/SERIES.config if there
+is one, beside this file, and "no" to everything else.  A kernel is made again when the
+package has a new version, or one of its files changed, and not otherwise:
+build/kernel/NAME/made-from says what it is made from.  The folder has what kernel.py
+promises, so that a debug kernel is a kernel like any other: KERNEL=6.1-debug.  The source is
+unpacked as build/kernel/source-SERIES.
 """
 
 import fcntl
@@ -102,9 +103,10 @@ def find_source(series):
     return source, have
 
 
-def config_text(kind):
-    """Both fragments, and the end of the kernel's release."""
-    return "".join((FRAGMENTS / f"{name}.config").read_text() for name in ("base", kind)) + \
+def config_text(series, kind):
+    """The fragments, and the end of the kernel's release."""
+    paths = [FRAGMENTS / f"{name}.config" for name in ("base", kind, series)]
+    return "".join(path.read_text() for path in paths if path.exists()) + \
         f'CONFIG_LOCALVERSION="-{kind}"\n'
 
 
@@ -137,17 +139,17 @@ def run(command, log):
                       + "\n  ".join((errors or lines)[-15:]))
 
 
-def compile_kernel(name, kind, source, folder):
+def compile_kernel(name, config, source, folder):
     """Configures and compiles in `folder`/tree; returns the release."""
     tree, log = folder / "tree", BUILD / "log" / f"kernel-{name}.log"
     tree.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
     wanted = tree / "wanted.config"
-    wanted.write_text(config_text(kind))
+    wanted.write_text(config)
     make = ["make", "-C", str(source), f"O={tree}"]
     run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log)
-    check_config(source, wanted.read_text(), (tree / ".config").read_text())
+    check_config(source, config, (tree / ".config").read_text())
     say(f"debug-kernel: building {name}, which takes 15 minutes of a processor ({log})")
     run([*make, f"-j{min(os.cpu_count() or 1, 8)}", "bzImage", "modules"], log)
     return (tree / "include/config/kernel.release").read_text().strip()
@@ -165,8 +167,9 @@ def build(name):
         raise Problem(f"{', '.join(absent)} missing, to build a kernel with: run "
                       "code/boot/setup.py debug")
     source, version = find_source(series)
+    config = config_text(series, kind)
     key = f"linux-source-{series} {version}\n" \
-        f"configuration {hashlib.sha256(config_text(kind).encode()).hexdigest()}\n"
+        f"configuration {hashlib.sha256(config.encode()).hexdigest()}\n"
     folder = kernel_dir(name)
     folder.mkdir(parents=True, exist_ok=True)
     with open(f"{folder}.lock", "wb") as lock:
@@ -178,7 +181,7 @@ def build(name):
         if made.exists() and version not in made.read_text():
             shutil.rmtree(folder / "tree")
         made.unlink(missing_ok=True)
-        release = compile_kernel(name, kind, source, folder)
+        release = compile_kernel(name, config, source, folder)
         for link, target in (("vmlinuz", "tree/arch/x86/boot/bzImage"), ("modules", "tree"),
                              ("headers", "tree")):
             if not (folder / link).is_symlink():

@@ -83,6 +83,15 @@ class Configuration(unittest.TestCase):
             with self.assertRaisesRegex(common.Problem, words):
                 self.check(wanted + "\n", "CONFIG_KASAN=y\nCONFIG_KVM=m\n")
 
+    def test_series(self):
+        """Both kinds of 6.12 have MGLRU on, as Debian's has, and those of 6.1 have not."""
+        for kind in ("debug", "kcsan"):
+            self.assertNotIn("LRU_GEN_ENABLED", debug_kernel.config_text("6.1", kind))
+            text = debug_kernel.config_text("6.12", kind)
+            self.assertIn("CONFIG_LRU_GEN_ENABLED=y\n", text)
+            self.assertIn("CONFIG_KVM=m\n", text)
+            self.assertIn(f'CONFIG_LOCALVERSION="-{kind}"\n', text)
+
     def test_mend(self):
         """6.1's filter is offered, and nothing else of its list of needs is lost."""
         name, pattern, text = debug_kernel.MENDS[0]
@@ -103,8 +112,8 @@ class Cache(unittest.TestCase):
         self.addCleanup(shutil.rmtree, place)
         built = []
 
-        def compile_kernel(name, kind, source, folder):
-            built.append((name, kind))
+        def compile_kernel(name, config, source, folder):
+            built.append(name)
             (folder / "tree").mkdir(exist_ok=True)
             return "1.2.3-debug"
 
@@ -115,13 +124,13 @@ class Cache(unittest.TestCase):
                 mock.patch.object(debug_kernel, "compile_kernel", compile_kernel):
             for _ in range(2):
                 folder = debug_kernel.build("1.2-debug")
-            self.assertEqual(built, [("1.2-debug", "debug")])
+            self.assertEqual(built, ["1.2-debug"])
             self.assertEqual((folder / "release").read_text(), "1.2.3-debug\n")
             self.assertEqual(os.readlink(folder / "headers"), "tree")
             version.return_value = (place, "1.2.3-2")
             debug_kernel.build("1.2-debug")
             self.assertEqual(len(built), 2)
-            with mock.patch.object(debug_kernel, "config_text", lambda kind: "CONFIG_X=y\n"):
+            with mock.patch.object(debug_kernel, "config_text", lambda *_: "CONFIG_X=y\n"):
                 debug_kernel.build("1.2-debug")
             self.assertEqual(len(built), 3)
 
