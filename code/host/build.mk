@@ -9,7 +9,7 @@ HOST_CFLAGS  := -std=gnu11 -O1 -g -Wall -Wextra -Werror -MMD -MP -fno-omit-frame
 # What the kernel's own build does not warn about either.
 HOST_CFLAGS  += -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	-Wno-type-limits
-HOST_MACHINE := lock wait srcu alloc page machine mm notify user cpu
+HOST_MACHINE := lock wait srcu alloc page machine mm notify user cpu vm
 HOST_MODULE  := memslot walk gpte root shadow spte fault tlb audit
 # The kernel that the machine behaves like, and that compat.h is compiled for.
 HOST_CFLAGS  += $(if $(filter 6.12,$(KERNEL)),-DLINUX_VERSION_CODE='KERNEL_VERSION(6, 12, 0)')

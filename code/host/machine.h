@@ -162,4 +162,9 @@ void cpu_detach(struct vcpu *vcpu);
 extern int host_ipis;		/* interrupts sent */
 extern bool host_lose_ipis;	/* a broken machine, to see that it is noticed */
 
+/* ---- the VM, without its files (vm.c) ---- */
+
+struct vm *host_new_vm(void);
+struct vcpu *host_new_vcpu(struct vm *vm, int id);
+
 #endif

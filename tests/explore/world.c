@@ -47,37 +47,6 @@ void inject_page_fault(struct vcpu *vcpu, const struct guest_fault *fault)
 		  fault->address);
 }
 
-static void make_vm(void)
-{
-	struct vm *vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-
-	mutex_init(&vm->lock);
-	init_rwsem(&vm->slots_lock);
-	spin_lock_init(&vm->mmu_lock);
-	seqlock_init_vm(vm);
-	protocol_init_vm(vm);
-	mmu_init_vm(vm);
-	vm->mm = &host_mm;
-	host_check(!slots_init(vm) && !notifier_register(vm), "the VM is not made");
-	world.vm = vm;
-}
-
-static void make_vcpu(int id)
-{
-	struct vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
-
-	vcpu->vm = world.vm;
-	vcpu->id = id;
-	vcpu->maxphyaddr = 40;
-	vcpu->has_gbpages = true;
-	vcpu->cr0 = X86_CR0_PE;
-	mutex_init(&vcpu->mutex);
-	vcpu->mmu.pae_root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	world.vm->vcpus[id] = vcpu;
-	world.vcpu[id] = vcpu;
-	cpu_attach(vcpu);
-}
-
 static void make_memory(void)
 {
 	struct kvm_userspace_memory_region mem = {
@@ -97,10 +66,10 @@ void world_begin(const struct scenario *scenario, unsigned int cpus)
 
 	heap_reset();
 	machine_start();
-	make_vm();
+	world.vm = host_new_vm();
 	make_memory();
 	for (i = 0; i < VCPUS; i++)
-		make_vcpu(i);
+		world.vcpu[i] = host_new_vcpu(world.vm, i);
 	if (scenario->prepare)
 		scenario->prepare();
 	for (i = 0; i < VCPUS; i++)

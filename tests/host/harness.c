@@ -64,40 +64,6 @@ void inject_page_fault(struct vcpu *vcpu, const struct guest_fault *fault)
 	test_injections[vcpu->id]++;
 }
 
-/** test_new_vm() - as vm_create(). */
-struct vm *test_new_vm(void)
-{
-	struct vm *vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-
-	mutex_init(&vm->lock);
-	init_rwsem(&vm->slots_lock);
-	spin_lock_init(&vm->mmu_lock);
-	seqlock_init_vm(vm);
-	protocol_init_vm(vm);
-	mmu_init_vm(vm);
-	vm->mm = &host_mm;
-	assert_int_equal(slots_init(vm), 0);
-	assert_int_equal(notifier_register(vm), 0);
-	return vm;
-}
-
-static struct vcpu *new_vcpu(struct vm *vm, int id)
-{
-	struct vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
-
-	vcpu->vm = vm;
-	vcpu->id = id;
-	vcpu->maxphyaddr = 40;
-	vcpu->has_gbpages = true;
-	vcpu->cr0 = X86_CR0_PE;
-	mutex_init(&vcpu->mutex);
-	vcpu->mmu.pae_root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	/* Pairs with for_each_vcpu(), as in vcpu_create(). */
-	smp_store_release(&vm->vcpus[id], vcpu);
-	cpu_attach(vcpu);
-	return vcpu;
-}
-
 /** test_delete_vm() - as vm_free(). */
 void test_delete_vm(struct vm *vm)
 {
@@ -138,9 +104,9 @@ int test_setup(void **state)
 	(void)state;
 	test_unfinished++;
 	machine_start();
-	test_vm = test_new_vm();
+	test_vm = host_new_vm();
 	for (i = 0; i < TEST_VCPUS; i++)
-		test_vcpu[i] = new_vcpu(test_vm, i);
+		test_vcpu[i] = host_new_vcpu(test_vm, i);
 	memset(test_injections, 0, sizeof(test_injections));
 	test_param(unsigned int, "max_shadow_pages") = 1024;
 	audit_always = true;

@@ -49,7 +49,6 @@ void test_protocol(const char *name);
 bool test_protocol_is(const char *name);
 
 void test_free_vm(void);
-struct vm *test_new_vm(void);
 void test_delete_vm(struct vm *vm);
 
 /* Memory: @page counts the process' pages, from HOST_USER_BASE. */
