@@ -118,6 +118,11 @@ void cpu_init(unsigned int vcpu)
 	load_tables(cpu);
 }
 
+unsigned int vcpu_id(void)
+{
+	return this_cpu()->id;
+}
+
 struct fault *last_fault(void)
 {
 	return &this_cpu()->fault;

@@ -46,6 +46,9 @@ struct fault {
  */
 void cpu_init(unsigned int vcpu);
 
+/** vcpu_id() - the number that cpu_init() was given; 0 before it. */
+unsigned int vcpu_id(void);
+
 struct fault *last_fault(void);
 void forget_fault(void);
 

@@ -159,8 +159,8 @@ static void other_vcpu(void)
 
 void test_together(unsigned int vcpu, unsigned int vcpus)
 {
-	volatile pte_t *pte = entry(WINDOW, 1);
 	unsigned int not_dirty = 0, lost = 0, round;
+	volatile pte_t *pte;
 
 	if (vcpu > 1)
 		return;
@@ -169,6 +169,7 @@ void test_together(unsigned int vcpu, unsigned int vcpus)
 		other_vcpu();
 		return;
 	}
+	pte = entry(WINDOW, 1);
 	for (round = 0; round < ROUNDS; round++) {
 		unsigned int now = 2 * round + 1;
 		bool there = now / 2 % 4 != 3;

@@ -25,6 +25,10 @@ volatile pte_t *entry(word va, int level)
 	word table = read_cr3() & ~(PAGE - 1);
 	int at;
 
+	if (vcpu_id()) {
+		print("vcpu %u: the tables are vCPU 0's\n", vcpu_id());
+		guest_exit(97);
+	}
 	for (at = LEVELS; ; at--) {
 		unsigned int index = va / mapped_bytes(at) % (1u << INDEX_BITS);
 		volatile pte_t *pte = (volatile pte_t *)table + index;

@@ -2,7 +2,9 @@
 /*
  * tables.h - the guest's page tables, as the guest itself sees and changes them. LEVELS
  * says which format: 2 is 32-bit paging, 3 PAE, 4 long mode. All tables lie in
- * memory that is identity-mapped. The code is in tables.c.
+ * memory that is identity-mapped. vCPU 0 alone makes and changes them, without a lock;
+ * others use them, and that includes an entry that is not there for a moment. The code is
+ * in tables.c.
  */
 #ifndef TABLES_H
 #define TABLES_H
@@ -42,7 +44,8 @@ static inline word mapped_bytes(int level)
 /**
  * entry() - where the entry of @level for @va is; tables above it are made as needed.
  *
- * A new entry in the top table of PAE counts only after the next flush_all().
+ * A new entry in the top table of PAE counts only after the next flush_all(). For vCPU 0
+ * only: the guest ends if another one calls it.
  */
 volatile pte_t *entry(word va, int level);
 
