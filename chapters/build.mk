@@ -27,7 +27,7 @@ $(eval $(call demo,chapter3-demo,03-rmap/demo))
 $(eval $(call demo,chapter4-demo,04-notifier/demo))
 $(eval $(call demo,race-demo,04-notifier/race))
 $(eval $(call demo,chapter6-demo,06-ageing/demo))
-$(eval $(call demo,chapter8-demo,$(addprefix 08-ranges/,demo act ask ask-text between moved munmap)))
+$(eval $(call demo,chapter8-demo,$(addprefix 08-ranges/,demo ask ask-text between moved munmap)))
 $(eval $(call demo,chapter7-demo,07-slots/demo 07-slots/churn))
 $(eval $(call demo,cost-demo,07-slots/cost))
 

@@ -8,8 +8,6 @@
 #ifndef CHAPTERS_RANGES_H
 #define CHAPTERS_RANGES_H
 
-#include <semaphore.h>
-
 #include "../demo.h"
 
 #define SMALL		(4 * MEBI)	/* slot 0: code, tables, and where vCPUs tell */
@@ -18,30 +16,6 @@
 
 /** changes_come_first() - does the host call only when it has changed its entries? */
 bool changes_come_first(void);
-
-/* ---- act.c: the host acts ---- */
-
-/** struct act - what the host does, and where it is held. */
-struct act {
-	void (*what)(void);
-	const char *point;	/* NULL: nowhere */
-	pthread_t thread;
-	sem_t go;
-	volatile bool done;
-};
-
-/** act_prepare() - make the thread. Not later: that changes the process' memory, too. */
-void act_prepare(struct act *act);
-/** act_start() - do it; returns at once. */
-void act_start(struct act *act);
-/** act_begin() - do it; returns when it is held, or done. */
-void act_begin(struct act *act);
-/** act_held() - is it still held at its point? */
-bool act_held(const struct act *act);
-/** act_done() - is it done? Waits up to @ms milliseconds for that. */
-bool act_done(const struct act *act, int ms);
-/** act_end() - let it go on, and wait for its end. */
-void act_end(struct act *act);
 
 /* ---- ask.c: vCPUs that tell ---- */
 

@@ -5,7 +5,7 @@ VMM_OUT := $(BUILD)/obj/vmm
 VMM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -MMD -MP
 VMM_LDLIBS := -static -pthread
 LIBVMM := $(BUILD)/obj/libvmm.a
-LIBVMM_PARTS := error vm vcpu cpuid mode tables proc cgroup debugfs
+LIBVMM_PARTS := error vm vcpu cpuid mode tables proc cgroup debugfs act
 
 $(VMM_OUT)/%.o: $(VMM_DIR)/%.c $(VMM_DIR)/build.mk
 	@mkdir -p $(@D)

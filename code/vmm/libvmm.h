@@ -16,6 +16,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -303,6 +304,31 @@ void dbgfs_pause_arm(const char *name);
 /** dbgfs_pause_wait() - wait until a thread is held there; 0, or -ETIMEDOUT. */
 int dbgfs_pause_wait(const char *name, int timeout_ms);
 void dbgfs_pause_release(const char *name);
+
+/* ---- act.c: the host acts ---- */
+
+/** struct act - what the host does, on a thread of its own, and where it is held. */
+struct act {
+	void (*what)(void);
+	const char *point;	/* armed right before; NULL: it is held nowhere */
+	bool (*begun)(void);	/* is it what() that is held? NULL: nobody else can be */
+	pthread_t thread;
+	sem_t go;
+	bool done;		/* atomic */
+};
+
+/** act_prepare() - make the thread. Not later: that changes the process' memory, too. */
+void act_prepare(struct act *act);
+/** act_start() - do it; returns at once. */
+void act_start(struct act *act);
+/** act_begin() - do it; returns when it is held, and then true, or done. */
+bool act_begin(struct act *act);
+/** act_held() - is it held at its point? */
+bool act_held(const struct act *act);
+/** act_done() - is it done? Waits up to @ms milliseconds for that; longer on a slow kernel. */
+bool act_done(const struct act *act, int ms);
+/** act_end() - let it go on, and wait for its end. */
+void act_end(struct act *act);
 
 /* ---- proc.c: what the kernel tells ---- */
 

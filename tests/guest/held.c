@@ -17,58 +17,6 @@ char *held_memory(size_t size)
 	return hva;
 }
 
-/* ---- the host, on a thread of its own ---- */
-
-static void *act_thread(void *arg)
-{
-	struct act *act = arg;
-
-	sem_wait(&act->go);
-	if (act->point)
-		dbgfs_pause_arm(act->point);
-	act->what();
-	act->done = true;
-	return NULL;
-}
-
-void prepare_act(struct act *act)
-{
-	sem_init(&act->go, 0, 0);
-	assert_int_equal(pthread_create(&act->thread, NULL, act_thread, act), 0);
-}
-
-bool is_done(void *act)
-{
-	return ((struct act *)act)->done;
-}
-
-bool is_held(const struct act *act)
-{
-	return !dbgfs_pause_wait(act->point, 0);
-}
-
-void start_act(struct act *act)
-{
-	sem_post(&act->go);
-}
-
-void hold_act(struct act *act)
-{
-	start_act(act);
-	assert_int_equal(dbgfs_pause_wait(act->point, 5000), 0);
-	while (act->begun && !act->begun()) {	/* let that one go, and hold the next */
-		dbgfs_pause_arm(act->point);
-		assert_int_equal(dbgfs_pause_wait(act->point, 5000), 0);
-	}
-}
-
-void end_act(struct act *act)
-{
-	if (act->point)
-		dbgfs_pause_release(act->point);
-	pthread_join(act->thread, NULL);
-}
-
 /* ---- vCPUs that read when they are told, and tell ---- */
 
 CODE(64, ask, "mov (%rdi), %eax; mov %eax, (%r8); movl $1, 4(%r8); hlt");

@@ -7,34 +7,10 @@
 #ifndef GUEST_TEST_HELD_H
 #define GUEST_TEST_HELD_H
 
-#include <pthread.h>
-#include <semaphore.h>
-
 #include "test.h"
 
 #define OLD 0x11111111u		/* what guest_fills() writes */
 #define WORK_GPA (32ul << 20)	/* free, as all from there to 1 GiB */
-
-/* struct act - what the host does, on a thread of its own. */
-struct act {
-	void (*what)(void);
-	const char *point;	/* armed right before; NULL: none */
-	bool (*begun)(void);	/* is it what() that is held? NULL: nobody else can be */
-	pthread_t thread;
-	sem_t go;
-	volatile bool done;
-};
-
-/* prepare_act() - make the thread. */
-void prepare_act(struct act *act);
-/* start_act() - let it go; hold_act(): and wait until it is held. */
-void start_act(struct act *act);
-void hold_act(struct act *act);
-bool is_held(const struct act *act);
-/* is_done() - of a struct act, for wait_until(). */
-bool is_done(void *act);
-/* end_act() - release it, and wait for its end. */
-void end_act(struct act *act);
 
 /* held_memory() - in small pages. */
 char *held_memory(size_t size);

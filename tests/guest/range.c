@@ -52,7 +52,7 @@ static void faults_between(struct vmm *vm, struct act *act, long long unmapped)
 	retried = dbgfs_stat(vm, "faults_retried") - retried;
 	printf("%lld faults retried\n", retried);
 	assert_true(interval ? !retried : retried > 2);
-	assert_true(is_held(act));
+	assert_true(act_held(act));
 }
 
 /* After the change and before the call: all is as it was, and the call takes it away. */
@@ -64,7 +64,7 @@ static void faults_before_the_call(struct vmm *vm, struct act *act, long long un
 	assert_true(ask(vm, 0));
 	assert_true(ask(vm, 1));
 	assert_true(ask(vm, 2));
-	assert_true(is_held(act));
+	assert_true(act_held(act));
 }
 
 static bool is_given_back(void)
@@ -82,19 +82,19 @@ static void a_fault_meets_an_invalidation(void **state)
 	(void)state;
 	assert_int_equal(vmm_set_slot(vm, 1, 0, WORK_GPA, PAGES * PAGE, work), 0);
 	guest_fills(vm, WORK_GPA, GONE);
-	prepare_act(&act);
+	act_prepare(&act);
 	prepare_ask(vm, 0, WORK_GPA + 5 * PAGE);
 	prepare_ask(vm, 1, WORK_GPA + 40 * PAGE);
 	prepare_ask(vm, 2, OTHER_GPA);
 	act.begun = calls_name_all() ? is_given_back : NULL;
 	unmapped = dbgfs_stat(vm, "sptes_unmapped");
-	hold_act(&act);
+	assert_true(act_begin(&act));
 	unmapped = dbgfs_stat(vm, "sptes_unmapped") - unmapped;
 	if (seqlock)
 		faults_before_the_call(vm, &act, unmapped);
 	else
 		faults_between(vm, &act, unmapped);
-	end_act(&act);
+	act_end(&act);
 	/* the page was still mapped, unless a call about all memory came before */
 	assert_true(end_ask(vm, 0) == (seqlock ? OLD : 0) || calls_name_all());
 	assert_int_equal(end_ask(vm, 1), 0);
@@ -117,20 +117,20 @@ static void two_at_once(void **state)
 		leave_out("the other protocols have no range of their own");
 	vm = make_vm(3);
 	assert_int_equal(vmm_set_slot(vm, 1, 0, WORK_GPA, PAGES * PAGE, work), 0);
-	prepare_act(&first);
-	prepare_act(&second);
+	act_prepare(&first);
+	act_prepare(&second);
 	prepare_ask(vm, 0, WORK_GPA + 5 * PAGE);
 	prepare_ask(vm, 1, WORK_GPA + 48 * PAGE);
 	prepare_ask(vm, 2, WORK_GPA + 60 * PAGE);
-	hold_act(&first);
-	hold_act(&second);
+	assert_true(act_begin(&first));
+	assert_true(act_begin(&second));
 	assert_true(ask_waits(vm, 0));
 	assert_true(ask_waits(vm, 1));
 	assert_true(ask(vm, 2));
-	end_act(&first);
-	assert_true(is_held(&second));
+	act_end(&first);
+	assert_true(act_held(&second));
 	assert_false(wait_until(has_told, (void *)tell(vm, 1), 0.2));
-	end_act(&second);
+	act_end(&second);
 	assert_int_equal(end_ask(vm, 0), 0);
 	assert_int_equal(end_ask(vm, 1), 0);
 	assert_int_equal(end_ask(vm, 2), 0);
@@ -163,21 +163,21 @@ static void a_slot_between(void **state, void (*change)(void))
 	late_vm = vm;
 	assert_int_equal(vmm_set_slot(vm, 1, 0, WORK_GPA, PAGES * PAGE, work), 0);
 	memset(work, 0x11, GONE * PAGE);
-	prepare_act(&act);
-	prepare_act(&slot);
+	act_prepare(&act);
+	act_prepare(&slot);
 	if (change == make_slot)
 		prepare_ask(vm, 0, LATE_GPA);
-	hold_act(&act);
-	start_act(&slot);
+	assert_true(act_begin(&act));
+	act_start(&slot);
 	if (range || change == delete_slot) {
-		assert_false(wait_until(is_done, &slot, 0.5));
+		assert_false(act_done(&slot, 500));
 	} else {
-		assert_true(wait_until(is_done, &slot, 20));
+		assert_true(act_done(&slot, 20000));
 		assert_true(ask_waits(vm, 0));
 	}
-	assert_true(is_held(&act));
-	end_act(&act);
-	end_act(&slot);
+	assert_true(act_held(&act));
+	act_end(&act);
+	act_end(&slot);
 	if (change == make_slot) {
 		assert_true(ask(vm, 0));
 		assert_int_equal(end_ask(vm, 0), 0);
@@ -212,14 +212,14 @@ static void the_vm_goes_between(void **state)
 	late_vm = make_vm(1);
 	assert_int_equal(vmm_set_slot(late_vm, 1, 0, WORK_GPA, PAGES * PAGE, work), 0);
 	guest_fills(late_vm, WORK_GPA, PAGES);
-	prepare_act(&act);
-	prepare_act(&gone);
-	hold_act(&act);
-	start_act(&gone);
-	assert_false(wait_until(is_done, &gone, 0.5));
-	assert_true(is_held(&act));
-	end_act(&act);
-	end_act(&gone);
+	act_prepare(&act);
+	act_prepare(&gone);
+	assert_true(act_begin(&act));
+	act_start(&gone);
+	assert_false(act_done(&gone, 500));
+	assert_true(act_held(&act));
+	act_end(&act);
+	act_end(&gone);
 }
 
 #define MANY	4096ul
