@@ -13,7 +13,7 @@
 
 #include "pause.h"
 
-#define PAUSE_LIMIT	(10 * HZ)
+static u32 pause_seconds = 10;
 
 /* off -> (root writes 1) -> armed -> (a thread arrives) -> held -> off */
 enum { PAUSE_OFF, PAUSE_ARMED, PAUSE_HELD };
@@ -39,15 +39,18 @@ static const struct {
  */
 void __pause_here(enum pause_point point)
 {
-	unsigned long limit = jiffies + PAUSE_LIMIT;
+	unsigned long limit;
+	u32 seconds;
 
 	if (cmpxchg(&pause_state[point], PAUSE_ARMED, PAUSE_HELD) != PAUSE_ARMED)
 		return;
 
+	seconds = READ_ONCE(pause_seconds);
+	limit = jiffies + (unsigned long)seconds * HZ;
 	while (READ_ONCE(pause_state[point]) == PAUSE_HELD) {
 		if (time_after(jiffies, limit)) {
-			pr_warn("pause point %s: not released in %d s, going on\n",
-				pause_points[point].name, PAUSE_LIMIT / HZ);
+			pr_warn("pause point %s: not released in %u s, going on\n",
+				pause_points[point].name, seconds);
 			WRITE_ONCE(pause_state[point], PAUSE_OFF);
 		}
 		if (fatal_signal_pending(current))
@@ -88,7 +91,7 @@ static const struct file_operations pause_fops = {
 };
 
 /**
- * pause_debugfs_init() - make a file for each point.
+ * pause_debugfs_init() - make a file for each point, and one for when they give up.
  * @parent: the module's debugfs folder.
  *
  * Context: process, may sleep.
@@ -98,6 +101,7 @@ void pause_debugfs_init(struct dentry *parent)
 	struct dentry *dir = debugfs_create_dir("pause", parent);
 	int i;
 
+	debugfs_create_u32("seconds", 0600, dir, &pause_seconds);
 	for (i = 0; i < NR_PAUSE_POINTS; i++)
 		debugfs_create_file(pause_points[i].name, 0600, dir, &pause_state[i], &pause_fops);
 }

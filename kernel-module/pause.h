@@ -35,8 +35,8 @@ void pause_debugfs_init(struct dentry *parent);
  * @point: which point this is.
  *
  * The first thread to arrive is held, with interrupts on, until the point is
- * released; others pass. It gives up by itself after ten seconds, so that a
- * forgotten point never hangs the host.
+ * released; others pass. It gives up by itself after ten seconds (the file seconds
+ * says how many), so that a forgotten point never hangs the host.
  *
  * Context: any that allows spinning with interrupts on.
  */

@@ -11,6 +11,7 @@
 
 #include "libvmm.h"
 
+#define PAUSE_SECONDS 10	/* the module's own */
 #define DBGFS_ROOT "/sys/kernel/debug/kvmswap"
 
 void dbgfs_path(const struct vmm *vm, const char *file, char *path, size_t size)
@@ -89,8 +90,21 @@ static void pause_write(const char *name, const char *text)
 	}
 }
 
+void dbgfs_pause_limit(unsigned int seconds)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", seconds * vmm_slowness());
+	pause_write("seconds", text);
+}
+
 void dbgfs_pause_arm(const char *name)
 {
+	static bool limited;
+
+	if (!limited && vmm_slowness() > 1)
+		dbgfs_pause_limit(PAUSE_SECONDS);
+	limited = true;
 	pause_write(name, "1");
 }
 

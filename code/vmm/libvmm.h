@@ -301,6 +301,8 @@ bool dbgfs_audit(const struct vmm *vm, struct dbgfs_audit *audit);
 
 /* Pause points: a thread that comes to an armed one spins there until its release. */
 void dbgfs_pause_arm(const char *name);
+/** dbgfs_pause_limit() - or for so long at most; ten if nobody says. Longer on a slow kernel. */
+void dbgfs_pause_limit(unsigned int seconds);
 /** dbgfs_pause_wait() - wait until a thread is held there; 0, or -ETIMEDOUT. */
 int dbgfs_pause_wait(const char *name, int timeout_ms);
 void dbgfs_pause_release(const char *name);

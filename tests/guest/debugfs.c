@@ -196,3 +196,34 @@ static const struct CMUnitTest tests[] = {
 };
 
 GROUP(debugfs, tests, .kvmswap_only = true);
+
+CODE(64, load, "mov 0x200000, %eax; hlt");
+
+/* Nobody releases the point: the thread goes on by itself, and the point is off. */
+static void a_forgotten_point(void **state)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+	enum vmm_stop stop;
+	double took;
+	char text[8];
+
+	(void)state;
+	dbgfs_pause_arm("fault_window");
+	dbgfs_pause_limit(1);
+	took = -now();
+	stop = RUN(vcpu, load);
+	took += now();
+	dbgfs_pause_limit(10);
+	assert_int_equal(stop, VMM_HLT);
+	printf("held for %.1f s\n", took);
+	assert_true(took > 0.9 * vmm_slowness() && took < 8 * vmm_slowness());
+	assert_true(proc_read(KVMSWAP_DEBUGFS "/pause/fault_window", text, sizeof(text)) > 0);
+	assert_string_equal(text, "off\n");
+	end_vm(vcpu->vm);
+}
+
+static const struct CMUnitTest pause_tests[] = {
+	cmocka_unit_test(a_forgotten_point),
+};
+
+GROUP(forgotten, pause_tests, .kvmswap_only = true, .pauses_run_out = true);

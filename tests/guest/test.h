@@ -37,6 +37,7 @@ struct group {
 	const struct CMUnitTest *tests;
 	size_t count;
 	bool kvmswap_only;	/* about what stock KVM does not have */
+	bool pauses_run_out;	/* a pause point that is not released is no mistake */
 	bool by_name_only;	/* needs a set-up of its own: run only if asked for */
 	unsigned int timeout;	/* seconds for one test; 0: the usual */
 };
@@ -60,6 +61,7 @@ extern const struct group insn_group;
 extern const struct group storm_group;
 extern const struct group host_group;
 extern const struct group debugfs_group;
+extern const struct group forgotten_group;
 extern const struct group age_group;
 extern const struct group load_group;
 extern const struct group race_group;
