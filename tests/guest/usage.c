@@ -77,6 +77,8 @@ static struct usage_cache *find_cache(struct usage *usage, const char *name)
 /*
  * Objects in each kmalloc cache, once the CPUs have given back the slabs they held in
  * stock, which count as full. A CPU may have taken one again at once: the least counts.
+ * All caches give back what they hold: with KASAN also objects that were freed long ago,
+ * whose pages would come back at some later time.
  */
 static void count_objects(struct usage *usage)
 {
@@ -87,10 +89,10 @@ static void count_objects(struct usage *usage)
 	while (dir && (entry = readdir(dir)) && usage->nr_caches < USAGE_MAX_CACHES - 1) {
 		struct usage_cache *cache;
 
-		if (strncmp(entry->d_name, "kmalloc-", 8) || strlen(entry->d_name) > 31)
-			continue;
 		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", entry->d_name);
 		proc_write(path, "1");
+		if (strncmp(entry->d_name, "kmalloc-", 8) || strlen(entry->d_name) > 31)
+			continue;
 		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objects", entry->d_name);
 		if (proc_read(path, text, sizeof(text)) <= 0)
 			continue;
