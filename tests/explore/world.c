@@ -4,16 +4,10 @@
  * the module's sptes and keep in their TLBs all that they ever saw.
  */
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "fault.h"
 #include "fiber.h"
 #include "heap.h"
-#include "memslot.h"
-#include "notifier.h"
-#include "protocol.h"
-#include "seqlock.h"
-#include "slot_lookup.h"
 #include "vcpu.h"
 #include "world.h"
 
