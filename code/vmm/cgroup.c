@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cgroup.c - memory pressure on order: a cgroup v2 whose memory.max is less than
+ * cgroup.c - memory pressure on order: a cgroup v2 whose memory.high is less than
  * the guest's memory, so that the kernel must swap it
  * (Documentation/admin-guide/cgroup-v2.rst, "Memory"). Used by run.c and demos.
  */
@@ -27,7 +27,7 @@ static void set_file(const char *folder, const char *file, const char *text)
 	}
 }
 
-void cgroup_create(const char *name, long long max, char *path, size_t size)
+void cgroup_create(const char *name, long long limit, char *path, size_t size)
 {
 	char text[32];
 
@@ -38,19 +38,11 @@ void cgroup_create(const char *name, long long max, char *path, size_t size)
 	snprintf(path, size, CGROUP_ROOT "/%s", name);
 	if (mkdir(path, 0755) && errno != EEXIST)
 		vmm_die("mkdir %s", path);
-	snprintf(text, sizeof(text), "%lld", max);
+	snprintf(text, sizeof(text), "%lld", limit);
+	set_file(path, "memory.high", text);
+	snprintf(text, sizeof(text), "%lld", 2 * limit);
 	set_file(path, "memory.max", text);
 	set_file(path, "memory.swap.max", "max");
-}
-
-void cgroup_soften(const char *path, long long max)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%lld", max);
-	set_file(path, "memory.high", text);
-	snprintf(text, sizeof(text), "%lld", 2 * max);
-	set_file(path, "memory.max", text);
 }
 
 void cgroup_enter(const char *path)

@@ -30,7 +30,7 @@ struct job_config {
 	int vcpus;
 	size_t memory;		/* bytes */
 	size_t scratch;		/* bytes of memory that is used and not checked */
-	long long limit;	/* bytes, memory.max; 0: no cgroup */
+	long long limit;	/* bytes, memory.high; 0: no cgroup */
 	unsigned int passes, words, seed;
 	bool torture;
 	unsigned int without;	/* bits 1 << enum torture_op that torture leaves out */

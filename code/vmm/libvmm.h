@@ -359,17 +359,13 @@ int proc_pages(int pid, const void *hva, size_t npages, unsigned char *states);
 /* ---- cgroup.c ---- */
 
 /**
- * cgroup_create() - a cgroup v2 with memory.max of @max bytes and swap without limit.
+ * cgroup_create() - a cgroup v2 that keeps @limit bytes in memory; swap without limit.
  * @path: out: its folder under /sys/fs/cgroup
- */
-void cgroup_create(const char *name, long long max, char *path, size_t size);
-/**
- * cgroup_soften() - let the group of cgroup_create() pass @max bytes for a moment.
  *
- * Where all pages wait for a slow disk the kernel finds none to free, and would kill.
+ * It may pass the limit for a moment, up to twice as much. Where all pages wait for a slow
+ * disk the kernel finds none to free, and at a hard limit it would kill.
  */
-void cgroup_soften(const char *path, long long max);
-
+void cgroup_create(const char *name, long long limit, char *path, size_t size);
 /** cgroup_enter() - move the calling process into it. */
 void cgroup_enter(const char *path);
 /** cgroup_remove() - remove it, when its last process is gone. */

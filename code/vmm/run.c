@@ -25,7 +25,7 @@ static const char usage[] =
 	"  --mode MODE     of the guest, see guest-run --help (default long)\n"
 	"  --vcpus N       1 to 8 (default 2)\n"
 	"  --memory MIB    of the guest (default 96)\n"
-	"  --limit MIB     memory.max of its cgroup, 0 for none (default 32)\n"
+	"  --limit MIB     memory.high of its cgroup, 0 for none (default 32)\n"
 	"  --passes N      over all memory (default 3)\n"
 	"  --words N       written and checked in each page (default 64)\n"
 	"  --seed N        of the order of pages, and of --torture (default: the time)\n"
@@ -151,8 +151,6 @@ int main(int argc, char **argv)
 		cgroup_check_swap(job->config.memory);
 		snprintf(name, sizeof(name), "kvmswap-run-%d", getpid());
 		cgroup_create(name, job->config.limit, cgroup, sizeof(cgroup));
-		if (job->config.torture)
-			cgroup_soften(cgroup, job->config.limit);
 	}
 	fflush(stdout);
 	pid = fork();
