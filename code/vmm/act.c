@@ -10,7 +10,7 @@
 #include "libvmm.h"
 
 #define STEP_MS		5
-#define BEGIN_MS	8000
+#define BEGIN_MS	5000
 
 static void *act_thread(void *arg)
 {
