@@ -124,7 +124,7 @@ test: $(STAMP)/build $(STAMP)/vm $(STAMP)/test $(STAMP)/docs $(STAMP)/gdb $(STAM
 	@KERNELS='$(KERNELS)' tests/run.py $(STEPS)
 
 test-boot: $(KERNEL_READY) $(STAMP)/vm ## test the tools in code/boot
-	@/usr/bin/python3 -B -m unittest discover -s tests/boot -t tests/boot -p '*_test.py'
+	@/usr/bin/python3 -B -m unittest discover -b -s tests/boot -t tests/boot -p '*_test.py'
 
 sparse: $(KERNEL_READY) $(STAMP)/test ## check the module with sparse
 	@code/boot/module.py $(KERNEL) $(LAST) --sparse && echo 'sparse: 1 passed, 0 failed'

@@ -9,7 +9,7 @@ docs-gate: ## check only that text and code agree (seconds, needs Python alone)
 	@/usr/bin/python3 -B docs/gate.py
 
 test-docs: ## test the gate: each fault that it must find is planted
-	@/usr/bin/python3 -B -m unittest discover -s tests/docs -t tests/docs -p '*_test.py'
+	@/usr/bin/python3 -B -m unittest discover -b -s tests/docs -t tests/docs -p '*_test.py'
 
 picture: ## run once more, and keep a picture of it for the README: docs/run.svg
 	@mkdir -p $(BUILD)/docs

@@ -7,7 +7,7 @@ timeline: $(if $(TRACE),,$(TIMELINE_MODULES) programs $(STAMP)/vm) $(STAMP)/time
 	@labs/timeline/timeline.py $(if $(TRACE),--trace '$(TRACE)')
 
 test-timeline: $(TIMELINE_MODULES) programs $(STAMP)/vm $(STAMP)/timeline $(STAMP)/browser ## the timeline, from known traces and from real runs, in a browser
-	@/usr/bin/python3 -B -m unittest discover -s tests/timeline -t tests/timeline -p '*_test.py'
+	@/usr/bin/python3 -B -m unittest discover -b -s tests/timeline -t tests/timeline -p '*_test.py'
 
 # For the book and the README, from what the last `make timeline` has drawn.
 timeline-pictures: $(STAMP)/browser ## keep pictures of the timeline: docs/race.svg, docs/swapped.svg

@@ -8,7 +8,7 @@ sample-mutants: $(KERNEL_READY) $(STAMP)/vm $(STAMP)/test
 	@tests/mutants/mutants.py --sample $(MUTANTS)
 
 test-mutants: $(STAMP)/build $(STAMP)/test ## the mutants still apply and compile; and their runner, on a tree that it cannot hurt
-	@/usr/bin/python3 -B -m unittest discover -s tests/mutants -t tests/mutants -p '*_test.py'
+	@/usr/bin/python3 -B -m unittest discover -b -s tests/mutants -t tests/mutants -p '*_test.py'
 	@tests/mutants/mutants.py --check
 
 .PHONY: mutants sample-mutants test-mutants
