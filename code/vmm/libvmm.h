@@ -346,6 +346,19 @@ int proc_write(const char *path, const char *text);
 /** proc_read() - read up to @size - 1 bytes; the length or a negative errno. */
 long proc_read(const char *path, char *text, size_t size);
 
+/**
+ * kmsg_open() - the kernel's log, to read without waiting and to write to.
+ * @whence: SEEK_END: from what comes next on; SEEK_SET: from the oldest line that is left
+ */
+int kmsg_open(int whence);
+/**
+ * kmsg_next() - the next line of the kernel's log, with its end of line.
+ * @level: out: 0 (emergency) to 7 (debug); may be NULL
+ *
+ * Return: false if there is none yet.
+ */
+bool kmsg_next(int fd, int *level, char *line, size_t size);
+
 /** enum page_state - of one page of a process, by its pagemap. */
 enum page_state { PAGE_NONE, PAGE_PRESENT, PAGE_SWAPPED };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * proc.c - what the kernel tells in its small text files, and a process' pagemap
- * (Documentation/admin-guide/mm/pagemap.rst). Used by debugfs.c and the monitor.
+ * proc.c - what the kernel tells in its small text files and in its log, and a process'
+ * pagemap (Documentation/admin-guide/mm/pagemap.rst). Used by debugfs.c and the monitor.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,6 +61,36 @@ long long proc_value(const char *path, const char *name)
 		}
 	fclose(file);
 	return value;
+}
+
+int kmsg_open(int whence)
+{
+	int fd = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		vmm_die("open /dev/kmsg");
+	lseek(fd, 0, whence);
+	return fd;
+}
+
+/* A record is "priority,number,time,flags;text" (Documentation/ABI/testing/dev-kmsg). */
+bool kmsg_next(int fd, int *level, char *line, size_t size)
+{
+	char record[8192];
+	const char *text;
+	ssize_t len;
+
+	do
+		len = read(fd, record, sizeof(record) - 1);
+	while (len < 0 && errno == EPIPE);	/* what we had not read was overwritten */
+	if (len <= 0)
+		return false;
+	record[len] = 0;
+	text = strchr(record, ';');
+	if (level)
+		*level = atoi(record) & 7;
+	snprintf(line, size, "%s", text ? text + 1 : record);
+	return true;
 }
 
 int proc_pages(int pid, const void *hva, size_t npages, unsigned char *states)

@@ -6,8 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +31,7 @@ static const char *const harmless[] = {
 
 void round_open_log(void)
 {
-	kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (kmsg < 0)
-		vmm_die("open /dev/kmsg");
-	lseek(kmsg, 0, SEEK_END);
+	kmsg = kmsg_open(SEEK_END);
 }
 
 /* On the console too, so that a splat has its seed before it. */
@@ -61,18 +56,13 @@ static bool is_harmless(const char *text)
 
 static int complaints(void)
 {
-	char record[8192], *text;
-	int found = 0;
-	ssize_t len;
+	int found = 0, level;
+	char line[1024];
 
-	while ((len = read(kmsg, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
-		if (len < 0)
+	while (kmsg_next(kmsg, &level, line, sizeof(line))) {
+		if (level > EMERGENCY_TO_WARNING || is_harmless(line))
 			continue;
-		record[len] = 0;
-		text = strchr(record, ';');
-		if (!text || (atoi(record) & 7) > EMERGENCY_TO_WARNING || is_harmless(text))
-			continue;
-		printf("FAILED: the kernel said: %s", text + 1);
+		printf("FAILED: the kernel said: %s", line);
 		found++;
 	}
 	return found;

@@ -5,7 +5,6 @@
  * may not be left: a VM in debugfs, a complaint of the audit in the kernel's log.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <dirent.h>
 #include <signal.h>
@@ -81,17 +80,13 @@ static void child(const struct group *group, const struct CMUnitTest *test, int 
 /* Lines of the kernel's log since the last time that a test must not cause. */
 static bool kernel_complained(const struct group *group, FILE *out)
 {
-	char record[8192];
 	bool found = false;
-	ssize_t len;
+	char line[1024];
 
-	while ((len = read(kmsg, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
-		if (len < 0)
-			continue;
-		record[len] = 0;
-		if (strstr(record, "kvmswap: audit") ||
-		    (strstr(record, "pause point") && !group->pauses_run_out)) {
-			fprintf(out, "kernel: %s", strchr(record, ';') + 1);
+	while (kmsg_next(kmsg, NULL, line, sizeof(line))) {
+		if (strstr(line, "kvmswap: audit") ||
+		    (strstr(line, "pause point") && !group->pauses_run_out)) {
+			fprintf(out, "kernel: %s", line);
 			found = true;
 		}
 	}
@@ -248,10 +243,7 @@ int main(int argc, char **argv)
 	if (getenv("LIMIT"))
 		usual_limit = atoi(getenv("LIMIT"));
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (kmsg < 0)
-		vmm_die("open /dev/kmsg");
-	lseek(kmsg, 0, SEEK_END);
+	kmsg = kmsg_open(SEEK_END);
 
 	for (g = 0; g < COUNT(groups); g++) {
 		for (t = 0; t < groups[g]->count; t++) {

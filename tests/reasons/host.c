@@ -224,19 +224,12 @@ void move_to_node(char *hva, int pages, int node)
 
 bool log_has(const char *text)
 {
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	char record[8192];
+	int fd = kmsg_open(SEEK_SET);
 	bool found = false;
-	ssize_t len;
+	char line[1024];
 
-	if (fd < 0)
-		fail("open /dev/kmsg: %s", strerror(errno));
-	while (!found && ((len = read(fd, record, sizeof(record) - 1)) > 0 || errno == EPIPE)) {
-		if (len < 0)
-			continue;
-		record[len] = 0;
-		found = strstr(record, text);
-	}
+	while (!found && kmsg_next(fd, NULL, line, sizeof(line)))
+		found = strstr(line, text);
 	close(fd);
 	return found;
 }
