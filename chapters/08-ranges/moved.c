@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * moved.c - the hole at the end of chapter 5. mremap() moves a page of the guest's memory
- * to another address. It is held when it has done so and makes its last call: may the
- * guest still reach the page by the old one? What can happen then on Linux 6.1, somebody
- * else's memory under the guest, is shown by ../../tests/reasons/stale.c.
+ * to another address. It is held when it has done so and makes its last call (with the
+ * interval, whose only call comes before, it is held there): may the guest still reach the
+ * page by the old one? What can happen then on Linux 6.1, somebody else's memory under the
+ * guest, is shown by ../../tests/reasons/stale.c.
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>
@@ -22,13 +23,18 @@ static void move_page(void)
 
 void show_moved(void)
 {
-	struct act move = { .what = move_page, .point = "invalidate_entry" };
+	bool one_call = is_protocol("interval");
+	struct act move = {
+		.what = move_page,
+		.point = one_call ? "between" : "invalidate_entry",
+	};
 	char *memory = guest_memory(SMALL);
 	struct vmm *vm = ask_create(memory, 1);
 	long long gone;
 	uint32_t word;
 
-	step("mremap() moves a page of slot 1 away, and is held at its last call");
+	step("mremap() moves a page of slot 1 away, and is held at its %s call",
+	     one_call ? "only" : "last");
 	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	away = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED || away == MAP_FAILED)
@@ -39,10 +45,9 @@ void show_moved(void)
 	gone = stat_of(vm, "sptes_unmapped");
 	act_prepare(&move);
 	munmap(away, PAGE);	/* else mremap() does, and that is a range of its own */
-	act_begin(&move);
+	check(act_begin(&move), "mremap() is held there");
 	gone = stat_of(vm, "sptes_unmapped") - gone;
-	value("the guest's spte for it", "%s",
-	      gone ? "gone before the page moved" : "still there");
+	value("the guest's spte for it", "%s", gone ? "gone already" : "still there");
 	check(gone == !changes_come_first(), "only the seqlock learns of it too late");
 	if (!gone) {
 		word = guest_read(vm, WORK_GPA);
