@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * audit.h - chapter 2: do the design's invariants hold? On demand, by reading the
- * VM's "audit" file, or, while "audit_always" is set, before and after each fault
- * and invalidation.
+ * VM's "audit" file; and, while "audit_always" is set, those that can be checked
+ * under mmu_lock at each fault and invalidation.
  */
 #ifndef KVMSWAP_AUDIT_H
 #define KVMSWAP_AUDIT_H

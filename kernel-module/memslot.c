@@ -216,9 +216,9 @@ out_free:
 /**
  * replace_slot() - put one slot in the place of another, for both doors at once.
  * @vm: the VM.
- * @old: the slot that goes, or NULL. What the guest has mapped of it goes first, in the
- * same critical section: no spte outlives its slot. Afterwards nobody has it any more,
- * and it is the caller's to free.
+ * @old: the slot that goes, or NULL. What the guest has mapped of it goes first, and
+ * from then on nothing of it is mapped: no spte outlives its slot. Afterwards nobody
+ * has it any more, and it is the caller's to free.
  * @new: the slot that comes, set up in full, or NULL. It has the number of @old.
  *
  * Context: process, slots_lock held to write; takes mmu_lock; sleeps.

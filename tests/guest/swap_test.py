@@ -147,7 +147,7 @@ class OnKvmswap(Swap):
             self.assertRegex(text, rf"ok +{figure} +0 ", case)
 
     def test_audit_at_each_step(self):
-        """The audit before and after each fault and each invalidation."""
+        """The audit at each fault and each invalidation."""
         self.audited("audit-always")
 
     def test_other_protocols(self):
