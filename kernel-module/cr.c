@@ -63,10 +63,16 @@ bool cr4_valid(u64 cr4)
 	return !(cr4 & ~CR4_VALID);
 }
 
-/* PAE paging: the four page-directory pointers are read when CR3 is loaded. */
+/*
+ * PAE paging: the four page-directory pointers are read when CR3 is loaded, and by some
+ * changes of CR0 and CR4. The root was made from the old ones, so it must not outlive them.
+ */
 static bool pae_tables_fault(struct vcpu *vcpu, unsigned long cr3)
 {
-	return load_pdptrs(vcpu, cr3) != 0;
+	if (load_pdptrs(vcpu, cr3))
+		return true;
+	mmu_changed(vcpu);
+	return false;
 }
 
 /* Paging is being switched on while EFER.LME is set: what long mode asks for. */
@@ -76,7 +82,7 @@ static bool can_enter_long_mode(struct vcpu *vcpu)
 }
 
 /**
- * set_cr0() - MOV to CR0, LMSW, CLTS.
+ * set_cr0() - MOV to CR0, LMSW.
  * @vcpu: the vCPU.
  * @cr0: the new value; reserved bits of the lower half are ignored.
  *

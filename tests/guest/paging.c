@@ -107,6 +107,43 @@ static void each_flush_shows_the_new_page(void **state)
 	end_vm(vcpu->vm);
 }
 
+/*
+ * PAE's four top entries are at EBX, and the second is not present. The guest sets it, and
+ * has it read by switching its caches off; then it sets it to another directory (EDX), and
+ * switches them on again.
+ */
+CODE(32, top_entries,
+	"mov (%ebx), %eax; mov %eax, 8(%ebx); mov %cr0, %ecx; bts $30, %ecx; mov %ecx, %cr0\n"
+	"mov 0x40300000, %esi\n"
+	"mov %edx, 8(%ebx); btr $30, %ecx; mov %ecx, %cr0\n"
+	"mov 0x40300000, %edi; hlt");
+
+static void top_entries_are_read_with_cr0(void **state)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_PAE);
+	uint64_t *top = vmm_hva(vcpu->vm, ROOT, PAGE), *directory, *table;
+	struct kvm_regs regs;
+
+	(void)state;
+	/* 0x300000 by the first directory; the other one has page 0x301000 there */
+	directory = vmm_hva(vcpu->vm, ABI_SCRATCH, PAGE);
+	table = vmm_hva(vcpu->vm, ABI_SCRATCH + PAGE, PAGE);
+	directory[1] = (ABI_SCRATCH + PAGE) | 7;
+	table[0x100] = 0x301007;
+	*(uint32_t *)vmm_hva(vcpu->vm, 0x300000, 4) = 1;
+	*(uint32_t *)vmm_hva(vcpu->vm, 0x301000, 4) = 2;
+	top[1] = 0;
+	vmm_get_regs(vcpu, &regs);
+	regs.rbx = ROOT;
+	regs.rdx = ABI_SCRATCH | 1;
+	vmm_set_regs(vcpu, &regs);
+	assert_int_equal(RUN(vcpu, top_entries), VMM_HLT);
+	vmm_get_regs(vcpu, &regs);
+	assert_int_equal(regs.rsi, 1);
+	assert_int_equal(regs.rdi, 2);
+	end_vm(vcpu->vm);
+}
+
 /* The kernel writes a read-only page while CR0.WP is off, and must fault once it is on. */
 CODE(64, protection,
 	"mov %cr0, %rcx; btr $16, %rcx; mov %rcx, %cr0\n"
@@ -318,6 +355,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(at_themselves),
 	cmocka_unit_test(through_themselves),
 	cmocka_unit_test(each_flush_shows_the_new_page),
+	cmocka_unit_test(top_entries_are_read_with_cr0),
 	cmocka_unit_test(write_protection_is_switched_on),
 	cmocka_unit_test(outside_memory),
 	cmocka_unit_test(cr3_outside),
