@@ -40,6 +40,18 @@ void *rmap_desc_alloc(void)
 	return kzalloc(sizeof(struct rmap_desc), GFP_KERNEL_ACCOUNT);
 }
 
+static bool rmap_is_long(const struct rmap_head *rmapp)
+{
+	const struct rmap_desc *desc;
+	int n = 0;
+
+	if (!(rmapp->val & RMAP_MANY))
+		return false;
+	for (desc = rmap_descs(rmapp); desc; desc = desc->more)
+		n += RMAP_DESC_SPTES;
+	return n > RMAP_MAX;
+}
+
 /**
  * rmap_add() - note that an spte maps a page.
  * @vcpu: whose cache gives a descriptor if one is needed.
@@ -47,8 +59,13 @@ void *rmap_desc_alloc(void)
  * @gfn: the page, as a guest frame number.
  * @sptep: the spte, about to become present.
  *
+ * A chain that has become long (RMAP_MAX) begins anew: its sptes are dropped, and those
+ * that are still used come back by faults. Only the guest decides in how many places it
+ * maps a page, and who walks along the chain holds mmu_lock all the way.
+ *
  * Context: mmu_lock held; does not sleep. The cache was topped up before.
- * Source: rmap_add() of the KVM that the seed patches.
+ * Source: rmap_add() of the KVM that the seed patches; the bound is as in
+ * rmap_recycle() of arch/x86/kvm/mmu/mmu.c, Linux 6.1.
  */
 void rmap_add(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn, u64 *sptep)
 {
@@ -58,6 +75,8 @@ void rmap_add(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn, u64 *sptep)
 
 	lockdep_assert_held(&vcpu->vm->mmu_lock);
 
+	if (rmap_is_long(rmapp))
+		unmap_rmapp(vcpu->vm, slot, gfn);
 	if (!rmapp->val) {
 		rmapp->val = (unsigned long)sptep;
 		return;

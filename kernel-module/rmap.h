@@ -21,6 +21,8 @@ struct rmap_head {
 	unsigned long val;
 };
 
+#define RMAP_MAX	256	/* sptes on one chain, about: a longer one begins anew */
+
 void *rmap_desc_alloc(void);
 void rmap_add(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn, u64 *sptep);
 void rmap_remove(struct vm *vm, gfn_t gfn, u64 *sptep);

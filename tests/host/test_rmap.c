@@ -239,6 +239,30 @@ static void unmap_rmapp_leaves_none(void **state)
 	}
 }
 
+/* However often the guest maps a page, nobody has to walk along more than so many sptes. */
+static void a_long_chain_begins_anew(void **state)
+{
+	struct vcpu *vcpu = test_vcpu[0];
+	const u64 *sptep;
+	int i, n, longest = 0;
+
+	(void)state;
+	map_many_times(vcpu, 1, PFERR_WRITE);
+	for (i = 1; i < 1024; i++) {
+		gpa_poke32(0x2000 + i * 4, GFN << 12 | 7);
+		expect_done(vcpu, (gva_t)i << 12, PFERR_WRITE, GFN);
+		n = 0;
+		for (sptep = rmap_next(chain(), NULL); sptep; sptep = rmap_next(chain(), sptep))
+			n++;
+		assert_in_range(n, 1, RMAP_MAX + 3);
+		longest = n > longest ? n : longest;
+	}
+	assert_in_range(longest, RMAP_MAX, RMAP_MAX + 3);
+	assert_int_equal(test_audit(test_vm).leaf_sptes, n);
+	expect_done(vcpu, 0, PFERR_WRITE, GFN);
+	expect_clean_audit(test_vm);
+}
+
 static void write_protection_takes_the_w_bit_alone(void **state)
 {
 	struct vcpu *vcpu = test_vcpu[0];
@@ -312,6 +336,7 @@ int rmap_tests(void)
 		mmu_test(a_chain_is_a_set_whatever_happens_to_it),
 		mmu_test(fetch_next_then_remove_skips_an_entry),
 		mmu_test(unmap_rmapp_leaves_none),
+		mmu_test(a_long_chain_begins_anew),
 		mmu_test(write_protection_takes_the_w_bit_alone),
 		mmu_test(write_protection_keeps_what_the_hardware_sets_meanwhile),
 		mmu_test(others_get_their_turn_while_a_slot_goes),
