@@ -192,7 +192,7 @@ int vcpu_run(struct vcpu *vcpu)
 	run->exit_reason = KVM_EXIT_UNKNOWN;
 	r = complete_and_run(vcpu);
 	fpu_swap_kvm_fpstate(&svm->fpu, false);
-	if (r == -EINTR)
+	if (r == -EINTR || r == -ERESTARTNOHAND)
 		run->exit_reason = KVM_EXIT_INTR;
 
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
