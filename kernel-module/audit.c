@@ -215,7 +215,8 @@ static bool is_huge_zero(u64 pfn)
 /*
  * The host's frame at @hva, if its entry is present and @write is allowed. Reads
  * the page tables without their locks (mmu_lock is held, and is inside of them);
- * mmap_lock is held to write, so no table is freed.
+ * mmap_lock is held to write, so no table is freed, but by khugepaged of Linux 6.12, and
+ * that waits for RCU readers, of which we are one with a spinlock held.
  */
 static bool host_maps(struct mm_struct *mm, hva_t hva, u64 pfn, bool write)
 {

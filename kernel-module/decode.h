@@ -45,7 +45,7 @@ struct insn {
 	bool rip_relative;
 	s64 displacement;
 
-	u64 immediate;		/* sign-extended to the operand's size */
+	u64 immediate;		/* sign-extended to the operand's size; a port is not */
 };
 
 int decode_insn(struct insn *insn, const u8 *bytes, unsigned int n, enum insn_mode mode);

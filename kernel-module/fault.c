@@ -4,7 +4,7 @@
  * the left side of the picture: walk.c (gva -> gfn), memslot.c (gfn -> hva), the
  * host's own fault (hva -> pfn), and mmu_lock, under which root.c and spte.c map it.
  *
- * You come here from svm.c. The race of the book is between hva_to_pfn() and
+ * You come here from exit.c. The race of the book is between hva_to_pfn() and
  * mmu_lock: see retry.h.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

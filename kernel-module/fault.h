@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fault.h - chapter 2: the guest's door. A #PF exit comes in from svm.c and
+ * fault.h - chapter 2: the guest's door. A #PF exit comes in from exit.c and
  * leaves as an spte, as the guest's own fault, as MMIO, or as an error.
  */
 #ifndef KVMSWAP_FAULT_H

@@ -174,8 +174,8 @@ static void get_roots(struct vcpu *vcpu)
  * Loading a root is a flush: all that the new tree has cached of the guest's
  * tables is compared with them.
  *
- * Context: vcpu->mutex held, in the VM's process; takes slots_lock and mmu_lock;
- * may sleep before that.
+ * Context: vcpu->mutex held, in the VM's process; takes mmu_lock; may sleep before
+ * that.
  * Return: 0; 1 if CR3 points outside the guest's memory; -ENOMEM; -EIO after the
  * mm's release.
  * Source: AMD manual, "Shadow Page Tables" and "CR3 Register".

@@ -25,7 +25,7 @@
 
 /*
  * struct svm_cpu - one real CPU. Changed on that CPU with preemption off, or by
- * the hotplug callbacks, which run there too.
+ * the hotplug callbacks, which run there too; but for last_vmcb, see svm_forget_vmcb().
  */
 struct svm_cpu {
 	bool enabled;
@@ -159,7 +159,10 @@ static struct notifier_block svm_pm_notifier = {
 	.notifier_call = svm_pm_event,
 };
 
-/* A crash kernel or a reboot needs INIT and NMI to work: GIF on, SVM off. */
+/*
+ * A crash kernel or a reboot needs INIT and NMI to work: GIF on, SVM off. An orderly kexec
+ * does not ask on the CPU that does it: unload the module before.
+ */
 static void svm_emergency_disable(void)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
