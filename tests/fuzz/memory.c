@@ -164,15 +164,15 @@ static bool op_swap_places(struct source *s, struct range r)
 {
 	size_t to = choose(s, ARENA_PAGES - r.pages);
 	char *away = mmap(NULL, r.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	bool done;
 
-	if (away == MAP_FAILED)
+	/* If the first one fails, it has unmapped that place, and another thread may have it. */
+	if (away == MAP_FAILED ||
+	    mremap(r.start, r.size, r.size, MREMAP_MAYMOVE | MREMAP_FIXED, away) != away)
 		return false;
-	done = mremap(r.start, r.size, r.size, MREMAP_MAYMOVE | MREMAP_FIXED, away) == away &&
-	       mremap(away, r.size, r.size, MREMAP_MAYMOVE | MREMAP_FIXED, place(to)) == place(to);
-	if (!done)
-		munmap(away, r.size);
-	return done;
+	if (mremap(away, r.size, r.size, MREMAP_MAYMOVE | MREMAP_FIXED, place(to)) == place(to))
+		return true;
+	munmap(away, r.size);
+	return false;
 }
 
 static bool op_shrink(struct source *s, struct range r)
