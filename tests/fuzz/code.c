@@ -143,6 +143,16 @@ static void soup_string(struct emitter *e)
 	byte(e, opcodes[choose(e->s, COUNT(opcodes))]);
 }
 
+/* Bit @bit of a register, by BTS, BTR or BTC (@how: 0xe8, 0xf0, 0xf8). */
+static void change_bit(struct emitter *e, int reg, uint8_t how, uint8_t bit)
+{
+	if (e->bits == 16)
+		byte(e, 0x66);
+	bytes(e, 0xba0f, 2);
+	byte(e, how | reg);
+	byte(e, bit);
+}
+
 static void soup_control_register(struct emitter *e)
 {
 	static const uint8_t numbers[] = { 0, 0, 2, 3, 3, 4, 4, 8 };
@@ -150,13 +160,47 @@ static void soup_control_register(struct emitter *e)
 
 	bytes(e, 0x200f, 2);
 	byte(e, modrm);
-	if (choose(e->s, 2)) {	/* change a bit: bts, btr, btc */
-		bytes(e, e->bits == 16 ? 0xba0f66 : 0xba0f, e->bits == 16 ? 3 : 2);
-		byte(e, 0xe8 | choose(e->s, 3) << 3 | (modrm & 7));
-		byte(e, choose(e->s, 32));
-	}
+	if (choose(e->s, 2))
+		change_bit(e, modrm & 7, 0xe8 | choose(e->s, 3) << 3, choose(e->s, 32));
 	bytes(e, 0x220f, 2);
 	byte(e, modrm);
+}
+
+/*
+ * The uppermost table: an entry goes, or becomes as another one, the processor is as a rule
+ * made to read it again, and then something that it leads to is used.
+ */
+static void soup_roots(struct emitter *e)
+{
+	static const struct {
+		uint8_t cr, bit;
+	} read_again[] = { { 0, 30 }, { 0, 30 }, { 0, 16 }, { 3, 3 }, { 4, 4 }, { 4, 7 } };
+	/* so much memory is behind 8 bytes there: with PAE, or without */
+	uint64_t used = choose(e->s, 2) ? 30 : 23;
+	uint32_t to = choose(e->s, 4), steps;
+	size_t i;
+
+	for (steps = e->bits == 16 ? 0 : 1 + choose(e->s, 3); steps; steps--) {
+		if (choose(e->s, 3)) {
+			byte(e, 0x8b);
+			absolute(e, 0, ABI_TABLES + (choose(e->s, 2) ? 0 : choose(e->s, 4) * 8));
+			byte(e, 0x89);
+			absolute(e, 0, ABI_TABLES + to * 8);
+		} else {
+			byte(e, 0xc7);
+			absolute(e, 0, ABI_TABLES + to * 8);
+			bytes(e, 0, 4);
+		}
+		if (!choose(e->s, 4))
+			continue;
+		i = choose(e->s, COUNT(read_again));
+		bytes(e, 0xc0200f | read_again[i].cr << 19, 3);
+		change_bit(e, 0, 0xf8, read_again[i].bit);
+		bytes(e, 0xc0220f | read_again[i].cr << 19, 3);
+	}
+	used = address(e) | (uint64_t)to << (e->bits == 64 ? 39 : used);
+	byte(e, 0xa1);
+	bytes(e, used, e->bits / 8);
 }
 
 /* A page table entry, the page behind it, INVLPG of some page. */
@@ -302,6 +346,7 @@ static const struct {
 } soups[] = {
 	{ soup_noise, 2 }, { soup_prefix, 1 }, { soup_access, 8 }, { soup_load, 4 },
 	{ soup_string, 3 }, { soup_control_register, 3 }, { soup_table, 5 }, { soup_msr, 2 },
+	{ soup_roots, 3 },
 	{ soup_port, 2 }, { soup_plain, 3 }, { soup_system, 2 }, { soup_segment, 2 },
 	{ soup_jump, 3 }, { soup_interrupt, 1 },
 };
