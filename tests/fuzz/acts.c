@@ -73,14 +73,21 @@ static void do_cpuid(struct source *s)
 	call(vcpu_fd(any_vcpu(s)), KVM_SET_CPUID2, pointer(s, &leaves));
 }
 
+/* What the module keeps for each page of a slot is the caller's cgroup's; here there is none. */
+#define LARGEST (1ull << 33)		/* 16 MiB for its pages */
+#define HOPELESS (1ull << 40)		/* more than the machine has */
+
 /*
  * A slot lies in the arena, or where this process has nothing and never will, or where the
  * kernel refuses it: a guest must not get at the fuzzer's own memory.
  */
 static void keep_off(struct kvm_userspace_memory_region *slot)
 {
-	uint64_t end = slot->userspace_addr + slot->memory_size;
+	uint64_t end;
 
+	if (slot->memory_size > LARGEST && slot->memory_size < HOPELESS)
+		slot->memory_size = LARGEST;
+	end = slot->userspace_addr + slot->memory_size;
 	if (slot->userspace_addr >= 1ull << 47 ||
 	    (slot->userspace_addr >= ARENA && end >= slot->userspace_addr && end < 1ull << 45))
 		return;
