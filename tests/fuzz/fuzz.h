@@ -113,7 +113,7 @@ void clear_of_qemu_sregs(struct kvm_sregs *sregs);
 #define GUEST_SIZE (4ul << 20)			/* guest memory from gpa 0 on */
 #define ARENA_SIZE (2 * GUEST_SIZE)		/* and as much again, for other slots */
 
-/** memory_reset() - fresh zeroed private memory in all of the arena. */
+/** memory_reset() - fresh zeroed private memory in all of the arena, and an empty file. */
 void memory_reset(void);
 /** memory_write() - into the arena, at @offset; false where no memory is just now. */
 bool memory_write(size_t offset, const void *from, size_t len);

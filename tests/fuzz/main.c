@@ -148,6 +148,7 @@ int main(int argc, char **argv)
 	/* what the first rounds leave for good is no leak: caches fill, lists grow */
 	for (i = 0; i < 3 && !faults; i++) {
 		faults = rounds(&seed, start, (1 + i * 3) / 7.0);
+		memory_reset();		/* all rounds have the one file, and may leave it full */
 		if (!options.no_usage)
 			usage_measure(&usage[i]);
 	}

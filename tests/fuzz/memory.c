@@ -38,7 +38,7 @@ void memory_reset(void)
 {
 	if (shared < 0)
 		shared = memfd_create("arena", MFD_CLOEXEC);
-	if (shared < 0 || ftruncate(shared, ARENA_SIZE) ||
+	if (shared < 0 || ftruncate(shared, 0) || ftruncate(shared, ARENA_SIZE) ||
 	    !map(place(0), ARENA_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 		vmm_die("memory for guests");
 }
