@@ -8,6 +8,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -397,7 +398,7 @@ int set_memory_region(struct vm *vm, const struct kvm_userspace_memory_region *m
 		return -EINVAL;
 	if (down_write_killable(&vm->slots_lock))
 		return -EINTR;
-	slot = vm->memslots.slot[wanted.id];
+	slot = vm->memslots.slot[array_index_nospec(wanted.id, KVMSWAP_MAX_SLOTS)];
 	if (slot) {
 		wanted.kernel_mapped = slot->kernel_mapped;
 		if (kernel_mapped)
@@ -463,7 +464,7 @@ int get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 		return -EINVAL;
 	if (down_write_killable(&vm->slots_lock))
 		return -EINTR;
-	slot = vm->memslots.slot[log->slot];
+	slot = vm->memslots.slot[array_index_nospec(log->slot, KVMSWAP_MAX_SLOTS)];
 	if (!slot || !slot->dirty_bitmap)
 		goto out_unlock;
 	err = -ENOMEM;

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/apicdef.h>
@@ -311,6 +312,7 @@ int vcpu_create(struct vm *vm, unsigned long id)
 
 	if (id >= KVMSWAP_MAX_VCPUS)
 		return -EINVAL;
+	id = array_index_nospec(id, KVMSWAP_MAX_VCPUS);
 	vcpu = vcpu_alloc(vm, id);
 	if (!vcpu)
 		return -ENOMEM;

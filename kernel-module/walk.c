@@ -203,6 +203,7 @@ int walk_guest(struct vcpu *vcpu, gva_t gva, u32 pferr, struct guest_walk *walk,
 	do {
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		cond_resched();		/* another vCPU may change an entry again and again */
 		ret = walk_once(vcpu, gva, pferr, walk, fault);
 	} while (ret == -EAGAIN);
 	if (!ret)

@@ -3,6 +3,7 @@
 #ifndef HOST_LINUX_SCHED_H
 #define HOST_LINUX_SCHED_H
 
+#include <linux/lockdep.h>
 #include <linux/mm_types.h>
 
 struct task_struct {
@@ -15,5 +16,7 @@ struct task_struct {
 
 extern struct task_struct host_task;
 #define current (&host_task)
+
+#define cond_resched() might_sleep()
 
 #endif
