@@ -50,14 +50,16 @@ static long kernel_pages(void)
 
 /*
  * Pages of processes. What a process' end did not free, because somebody still held it,
- * is among them for ever.
+ * is among them for ever. Not those in the swap cache: Linux 6.12 lets them lie there when
+ * their process has ended, until it is short of memory.
  */
 static long process_pages(void)
 {
 	return proc_value("/proc/vmstat", "nr_inactive_anon") +
 	       proc_value("/proc/vmstat", "nr_active_anon") +
 	       proc_value("/proc/vmstat", "nr_isolated_anon") +
-	       proc_value("/proc/vmstat", "nr_unevictable");
+	       proc_value("/proc/vmstat", "nr_unevictable") -
+	       proc_value("/proc/vmstat", "nr_swapcached");
 }
 
 static struct usage_cache *find_cache(struct usage *usage, const char *name)
