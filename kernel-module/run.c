@@ -167,6 +167,10 @@ static int complete_and_run(struct vcpu *vcpu)
  * The guest's FPU state is in the FPU from here until we return, and the scheduler
  * saves and restores it as the thread's own.
  *
+ * Work that only the way back to user space does makes the kernel begin the system call
+ * again. User space does not see it, but another ioctl of the vCPU that waits may come
+ * between.
+ *
  * Context: vcpu->mutex held, in the VM's process; sleeps.
  * Return: 0, vcpu->run->exit_reason says why; -EINTR a signal came, or
  * immediate_exit was set; -ERESTARTNOHAND the system call is to begin again; -EINVAL
