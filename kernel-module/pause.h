@@ -36,7 +36,8 @@ void pause_debugfs_init(struct dentry *parent);
  *
  * The first thread to arrive is held, with interrupts on, until the point is
  * released; others pass. It gives up by itself after ten seconds (the file seconds
- * says how many), so that a forgotten point never hangs the host.
+ * says how many), so that a forgotten point never hangs the host. Where a spinlock is
+ * held it keeps its CPU meanwhile: who is to release it must not have to run there.
  *
  * Context: any that allows spinning with interrupts on.
  */
