@@ -50,7 +50,7 @@ static void do_requests(struct vcpu *vcpu)
 enum entry {
 	ENTERED,	/* the guest ran, the VMCB says why it was left */
 	BACKED_OUT,	/* something is to be done first */
-	CPU_OFFLINE,	/* not on this CPU, it is going away */
+	CPU_OFFLINE,	/* SVM is off here: a suspend, or the CPU is going away */
 };
 
 static bool must_back_out(struct vcpu *vcpu)
@@ -123,7 +123,7 @@ static int run_loop(struct vcpu *vcpu)
 		if (user_return_work())
 			return -ERESTARTNOHAND;
 		if (entry == CPU_OFFLINE)
-			/* checkpatch(YIELD): the scheduler moves us off it, no event says when */
+			/* checkpatch(YIELD): we are frozen or moved off it, no event says when */
 			yield();
 		cond_resched();
 	}

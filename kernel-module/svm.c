@@ -137,8 +137,8 @@ static void svm_enable_here(void *unused)
 }
 
 /*
- * A suspend takes the last CPU down without the hotplug callbacks. vCPUs wait
- * meanwhile, as they do on a CPU that goes offline.
+ * A suspend takes the last CPU down without the hotplug callbacks. vCPUs do not enter
+ * the guest from here on (enter_guest()), until their threads are frozen.
  */
 static int svm_pm_event(struct notifier_block *nb, unsigned long event, void *unused)
 {
@@ -270,7 +270,7 @@ void svm_hardware_unsetup(void)
 }
 
 /**
- * svm_cpu_enabled() - can this CPU run a guest? Not while it goes offline.
+ * svm_cpu_enabled() - can this CPU run a guest? Not around a suspend, nor while it goes offline.
  *
  * Context: preemption off.
  * Return: true if it can.

@@ -255,6 +255,23 @@ void run_on(int cpu)
 	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
 }
 
+#define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"
+
+void set_cpu1(bool online)
+{
+	int error = proc_write(CPU1_ONLINE, online ? "1" : "0");
+
+	if (error)
+		fail_msg("CPU 1 does not go %s: %s", online ? "online" : "offline",
+			 strerror(-error));
+}
+
+int cpu1_back(void **state)
+{
+	(void)state;
+	return proc_write(CPU1_ONLINE, "1");
+}
+
 bool is_6_12(void)
 {
 	unsigned int major, minor;

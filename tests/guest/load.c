@@ -76,6 +76,35 @@ static void a_hundred_times(void **state)
 	assert_int_equal(usage_leaks(usage, NOISE), 0);
 }
 
+static void use(void)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+
+	assert_int_equal(RUN(vcpu, touch_all), VMM_HLT);
+	end_vm(vcpu->vm);
+}
+
+/* A CPU that comes after the module gets what it needs; one that is away is no hindrance. */
+static void a_cpu_is_away(void **state)
+{
+	(void)state;
+	set_cpu1(false);
+	assert_int_equal(load_module(), 0);
+	use();
+	set_cpu1(true);
+	run_on(1);
+	use();
+	run_on(0);
+	set_cpu1(false);
+	use();
+	assert_int_equal(unload_module(), 0);
+	set_cpu1(true);
+	assert_int_equal(load_module(), 0);
+	run_on(1);
+	use();
+	assert_int_equal(unload_module(), 0);
+}
+
 /* The same measure, when somebody does keep a page a round: a pipe with data in it. */
 static void a_leak_would_show(void **state)
 {
@@ -199,6 +228,7 @@ static const struct CMUnitTest load_tests[] = {
 	cmocka_unit_test(protocol_unknown),
 	cmocka_unit_test(a_hundred_times),
 	cmocka_unit_test(a_leak_would_show),
+	cmocka_unit_test_teardown(a_cpu_is_away, cpu1_back),
 };
 
 static const struct CMUnitTest refuse_tests[] = {

@@ -20,8 +20,8 @@ static const struct group *const groups[] = {
 	&system_group, &run_group, &fpu_group, &state_group, &regs_group, &nonsense_group,
 	&io_group, &mmio_group, &slots_group, &dirty_group, &process_group, &insn_group,
 	&storm_group, &paging_group, &leave_group, &host_group, &pages_group, &kill_group,
-	&debugfs_group, &forgotten_group, &age_group, &race_group, &range_group, &change_group,
-	&legacy_group, &stale_group, &load_group, &refuse_group,
+	&cpus_group, &debugfs_group, &forgotten_group, &age_group, &race_group, &range_group,
+	&change_group, &legacy_group, &stale_group, &load_group, &refuse_group,
 };
 
 const char *device;

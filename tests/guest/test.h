@@ -75,6 +75,7 @@ extern const struct group kill_group;
 extern const struct group regs_group;
 extern const struct group dirty_group;
 extern const struct group leave_group;
+extern const struct group cpus_group;
 
 /** device - the path of the device under test. */
 extern const char *device;
@@ -143,6 +144,10 @@ void without_audit_always(void);
 struct vmm_vcpu *vcpu_with_gap(void);
 /* run_on() - this thread, and those it makes from now on, run on one CPU alone. */
 void run_on(int cpu);
+/* set_cpu1() - the second CPU goes offline, or online. */
+void set_cpu1(bool online);
+/* cpu1_back() - the teardown of a test that does so. */
+int cpu1_back(void **state);
 /* is_6_12() - is it Linux 6.12 or later? */
 bool is_6_12(void);
 /* protocol_is() - is it the module's? Chapters before 8 have the seqlock. */
