@@ -89,7 +89,7 @@ static void keep_off(struct kvm_userspace_memory_region *slot)
 		slot->memory_size = LARGEST;
 	end = slot->userspace_addr + slot->memory_size;
 	if (slot->userspace_addr >= 1ull << 47 ||
-	    (slot->userspace_addr >= ARENA && end >= slot->userspace_addr && end < 1ull << 45))
+	    (slot->userspace_addr >= ARENA && end >= slot->userspace_addr && end < 1ull << 46))
 		return;
 	slot->userspace_addr = ARENA;
 	if (slot->memory_size > 1ull << 44)

@@ -107,9 +107,10 @@ void clear_of_qemu_sregs(struct kvm_sregs *sregs);
 
 /*
  * At an address where nothing else of the process comes to lie, so that a hole in it
- * stays one: a guest must never get at the fuzzer's own memory.
+ * stays one: a guest must never get at the fuzzer's own memory. The heap of a static program
+ * begins anywhere in the GiB after the program, all else is above 2^46.
  */
-#define ARENA 0x20000000ul
+#define ARENA (1ul << 40)
 #define GUEST_SIZE (4ul << 20)			/* guest memory from gpa 0 on */
 #define ARENA_SIZE (2 * GUEST_SIZE)		/* and as much again, for other slots */
 

@@ -36,8 +36,12 @@ static bool map(void *at, size_t size, int flags, int fd, off_t offset)
 
 void memory_reset(void)
 {
-	if (shared < 0)
+	if (shared < 0) {
 		shared = memfd_create("arena", MFD_CLOEXEC);
+		if (mmap(place(0), ARENA_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+			 MAP_FIXED_NOREPLACE, -1, 0) != place(0))
+			vmm_die("the addresses for guests' memory: something is there");
+	}
 	if (shared < 0 || ftruncate(shared, 0) || ftruncate(shared, ARENA_SIZE) ||
 	    !map(place(0), ARENA_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 		vmm_die("memory for guests");
