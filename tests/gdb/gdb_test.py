@@ -361,10 +361,11 @@ class Commands(unittest.TestCase):
         self.assertEqual(seen, set(COMMANDS) - {"ks-watch"})
 
     def test_under_load(self):
-        """The chains and the roles are in order at any stop; so are the map's counts."""
+        """The chains and the roles are in order at any stop, unless a CPU, perhaps another
+        than GDB stands on, is just changing them; so are the map's counts."""
         for at in ("workload", "inside the guest"):
             counts = self.counts(at)
-            if not self.said("workload", "lock held"):
+            if "mmu_lock is held" not in self.said(at, "ks-audit"):
                 self.assertEqual([counts["rmap_errors"], counts["role_errors"]], [0, 0])
             self.assertLessEqual(counts["stale_sptes"], 64)  # on their way out
             legend = re.findall(r"^\S +(\d+) ", self.said(at, "ks-map"), re.M)

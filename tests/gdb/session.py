@@ -151,7 +151,6 @@ def workload():
     Place.name = "workload"
     vm = commands.chosen_vm()
     note("pages", sum(slot.npages for slot in vm.slots()))
-    note("lock held", vm.lock_held())
     note("stats", vm.stats())
     leaf = next(shadow.Shadow(vm).leaves())
     for command in ("ks-vms", "ks-vm", "ks-slots", f"ks-walk {leaf.gfn << 12:#x}",
