@@ -160,6 +160,9 @@ void drop_spte(struct vm *vm, u64 *sptep)
 
 	if (sptes_pin_pages()) {
 		flush_remote_tlbs(vm);
+		/* Since set_spte() the host may have written it to its file and called it clean. */
+		if (spte & SPTE_WRITABLE)
+			SetPageDirty(pfn_to_page(spte_pfn(spte)));
 		put_page(pfn_to_page(spte_pfn(spte)));
 		stat_dec(vm, pages_pinned);
 	}

@@ -6,6 +6,8 @@
 #include "groups.h"
 #include "harness.h"
 
+#include <linux/mm.h>
+
 #define BASE		HOST_USER_BASE
 #define GPA_TOP		(~0ULL << PAGE_SHIFT)
 
@@ -170,6 +172,22 @@ static void what_was_mapped_of_a_slot_goes_with_it(void **state)
 	expect_clean_audit(test_vm);
 }
 
+/* A page of a file: the host has written it back, and the guest writes on through its spte. */
+static void a_page_that_an_spte_holds_is_dirty_when_it_goes(void **state)
+{
+	struct vcpu *vcpu = flat_guest();
+	struct page *page;
+
+	(void)state;
+	if (IS_ENABLED(CONFIG_KVMSWAP_NOTIFIER))
+		return;		/* no spte holds one */
+	expect_done(vcpu, 0x3000, PFERR_WRITE, 3);
+	page = pfn_to_page(host_user_pfn(host_hva(3)));
+	page->dirty = false;
+	assert_int_equal(test_slot(0, 0, 0, 0, 0), 0);
+	assert_true(page->dirty);
+}
+
 #ifdef CONFIG_KVMSWAP_RMAP
 static u64 dirty_log(void)
 {
@@ -272,6 +290,7 @@ int memslot_tests(void)
 		mmu_test(gfn_to_hva_knows_its_edges),
 		mmu_test(only_place_and_flags_of_a_slot_may_change),
 		mmu_test(what_was_mapped_of_a_slot_goes_with_it),
+		mmu_test(a_page_that_an_spte_holds_is_dirty_when_it_goes),
 #ifdef CONFIG_KVMSWAP_RMAP
 		mmu_test(the_dirty_log_has_each_page_once_per_write),
 #else

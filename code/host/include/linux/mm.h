@@ -51,6 +51,8 @@ static inline void set_page_dirty(struct page *page)
 	page->dirty = true;
 }
 
+#define SetPageDirty(page) set_page_dirty(page)
+
 /* ---- the process ---- */
 
 #define FOLL_WRITE 1
@@ -89,11 +91,13 @@ static inline void mmap_write_unlock(struct mm_struct *mm)
 #define p4d_none(p4d)		(!(p4d).mm)
 #define pud_none(pud)		(!(pud).mm)
 #define pmd_none(pmd)		(!(pmd).mm)
+#define pud_present(pud)	((pud).mm)
 #define pmd_present(pmd)	((pmd).mm)
 #define pud_leaf(pud)		((void)(pud), false)
 #define pmd_leaf(pmd)		((void)(pmd), false)
 #define pud_pfn(pud)		((void)(pud), 0ULL)
 #define pmd_pfn(pmd)		((void)(pmd), 0ULL)
+#define pud_write(pud)		((void)(pud), false)
 #define pmd_write(pmd)		((void)(pmd), false)
 
 pte_t *pte_offset_kernel(const pmd_t *pmd, unsigned long hva);
