@@ -122,21 +122,16 @@ static void audit_shadow_page(struct audit *a, const struct shadow_page *sp)
 static void audit_leaf(struct audit *a, gfn_t gfn, u64 *sptep)
 {
 	struct memslot *slot = gfn_to_memslot(a->vm, gfn);
-	unsigned long left = (unsigned long)a->vm->shadow.nr * SPTES_PER_PAGE;
-	const u64 *other;
-	int n = 0;
+	unsigned int n;
 
 	a->sptes++;
 	if (!slot) {
 		found(a, &a->rmap_errors, "rmap: gfn %#llx is mapped and in no slot", gfn);
 		return;
 	}
-	/* A chain that has an entry twice leads back to it for ever: no more than there are. */
-	for (other = rmap_next(gfn_to_rmap(slot, gfn), NULL); other && n < 2 && left--;
-	     other = rmap_next(gfn_to_rmap(slot, gfn), other))
-		n += other == sptep;
+	n = rmap_times(gfn_to_rmap(slot, gfn), sptep);
 	if (n != 1)
-		found(a, &a->rmap_errors, "rmap: spte of gfn %#llx is %d times on its chain", gfn,
+		found(a, &a->rmap_errors, "rmap: spte of gfn %#llx is %u times on its chain", gfn,
 		      n);
 }
 
@@ -144,7 +139,7 @@ static void audit_chain(struct audit *a, gfn_t gfn, const struct rmap_head *rmap
 {
 	const u64 *sptep = rmap_next(rmapp, NULL);
 
-	/* ... and here more than there can be are enough. */
+	/* A chain that has an entry twice leads back to it for ever: no more than there can be. */
 	for (; sptep && a->on_chains <= a->sptes; sptep = rmap_next(rmapp, sptep)) {
 		a->on_chains++;
 		if (!(*sptep & SPTE_PRESENT) || sptep_to_gfn(sptep) != gfn)
@@ -222,7 +217,7 @@ static bool host_maps(struct mm_struct *mm, hva_t hva, u64 pfn, bool write)
 {
 	pgd_t *pgd = pgd_offset(mm, hva);
 	p4d_t *p4d;
-	pud_t *pud;
+	pud_t *pud, pudval;
 	pmd_t *pmd, pmdval;
 	pte_t pte;
 
@@ -232,11 +227,13 @@ static bool host_maps(struct mm_struct *mm, hva_t hva, u64 pfn, bool write)
 	if (p4d_none(*p4d))
 		return false;
 	pud = pud_offset(p4d, hva);
-	if (pud_none(*pud))
+	pudval = READ_ONCE(*pud);
+	if (pud_none(pudval) || !pud_present(pudval))
 		return false;
-	if (pud_leaf(*pud))
-		return pud_pfn(*pud) + ((hva & ~PUD_MASK) >> PAGE_SHIFT) == pfn;
-	pmd = pmd_offset(pud, hva);
+	if (pud_leaf(pudval))
+		return pud_pfn(pudval) + ((hva & ~PUD_MASK) >> PAGE_SHIFT) == pfn &&
+		       (!write || pud_write(pudval));
+	pmd = pmd_offset(&pudval, hva);
 	pmdval = READ_ONCE(*pmd);
 	if (pmd_none(pmdval) || !pmd_present(pmdval))
 		return false;

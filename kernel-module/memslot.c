@@ -348,7 +348,7 @@ static int set_slot_flags(struct vm *vm, struct memslot *slot, u32 flags)
 	slot->flags = flags;
 	smp_store_release(&slot->dirty_bitmap, bitmap);	/* mark_page_dirty() sees it zeroed */
 	if (bitmap)
-		write_protect_slot(vm, slot);
+		write_protect_slot(vm, slot, NULL);
 	spin_unlock(&vm->mmu_lock);
 	slots_wait_for_readers(vm);
 	kvfree(old);
@@ -376,7 +376,8 @@ static int change_slot(struct vm *vm, struct memslot *slot, struct memslot *want
  * or mmu_lock.
  * Return: 0; -EINVAL for numbers that make no sense (unaligned, wrapping, too
  * large, no such slot, a size or an address that changes); -EEXIST if it overlaps
- * another slot; -ENOMEM; -EINTR if killed while waiting.
+ * another slot; -ENOMEM; -EINTR if killed while waiting; -ERESTARTNOINTR a signal goes
+ * first, then the call begins again.
  * Source: Documentation/virt/kvm/api.rst, KVM_SET_USER_MEMORY_REGION and
  * KVM_SET_MEMORY_REGION.
  */
@@ -438,9 +439,7 @@ static void take_dirty_bits(struct vm *vm, struct memslot *slot, unsigned long *
 	spin_lock(&vm->mmu_lock);
 	for (i = 0; i < BITS_TO_LONGS(slot->npages); i++)
 		bits[i] = xchg(&slot->dirty_bitmap[i], 0);
-	for_each_set_bit(i, bits, slot->npages)
-		rmap_write_protect(vm, slot, slot->base_gfn + i);
-	flush_remote_tlbs(vm);
+	write_protect_slot(vm, slot, bits);
 	spin_unlock(&vm->mmu_lock);
 }
 

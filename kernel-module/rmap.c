@@ -185,6 +185,28 @@ u64 *rmap_next(const struct rmap_head *rmapp, const u64 *sptep)
 }
 
 /**
+ * rmap_times() - how often is an spte on a chain?
+ * @rmapp: the page's chain.
+ * @sptep: the entry.
+ *
+ * Context: mmu_lock held; does not sleep.
+ * Return: once, if all is well.
+ */
+unsigned int rmap_times(const struct rmap_head *rmapp, const u64 *sptep)
+{
+	const struct rmap_desc *desc;
+	unsigned int n = 0;
+	int i;
+
+	if (!(rmapp->val & RMAP_MANY))
+		return (u64 *)rmapp->val == sptep;
+	for (desc = rmap_descs(rmapp); desc; desc = desc->more)
+		for (i = 0; i < RMAP_DESC_SPTES; i++)
+			n += desc->sptes[i] == sptep;
+	return n;
+}
+
+/**
  * unmap_rmapp() - drop every spte that maps a page.
  * @vm: the VM.
  * @slot: the page's slot.
@@ -275,7 +297,7 @@ void rmap_free_slot(struct memslot *slot)
  */
 static void breathe(struct vm *vm, unsigned long i)
 {
-	if (i % 512 == 511)
+	if (i % 64 == 63)
 		cond_resched_lock(&vm->mmu_lock);
 }
 
@@ -300,19 +322,21 @@ void unmap_slot(struct vm *vm, struct memslot *slot)
 }
 
 /**
- * write_protect_slot() - make the next write to each page of the slot fault.
+ * write_protect_slot() - make the next write to pages of the slot fault.
  * @vm: the VM.
  * @slot: the slot.
+ * @which: a bit for each page: to these; NULL: to all.
  *
  * Context: as unmap_slot().
  */
-void write_protect_slot(struct vm *vm, struct memslot *slot)
+void write_protect_slot(struct vm *vm, struct memslot *slot, const unsigned long *which)
 {
 	unsigned long i;
 
 	lockdep_assert_held_write(&vm->slots_lock);
 	for (i = 0; i < slot->npages; i++) {
-		if (rmap_write_protect(vm, slot, slot->base_gfn + i))
+		if ((!which || test_bit(i, which)) &&
+		    rmap_write_protect(vm, slot, slot->base_gfn + i))
 			vm->tlbs_dirty = true;
 		breathe(vm, i);
 	}

@@ -27,13 +27,14 @@ void *rmap_desc_alloc(void);
 void rmap_add(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn, u64 *sptep);
 void rmap_remove(struct vm *vm, gfn_t gfn, u64 *sptep);
 u64 *rmap_next(const struct rmap_head *rmapp, const u64 *sptep);
+unsigned int rmap_times(const struct rmap_head *rmapp, const u64 *sptep);
 int unmap_rmapp(struct vm *vm, struct memslot *slot, gfn_t gfn);
 bool rmap_write_protect(struct vm *vm, struct memslot *slot, gfn_t gfn);
 
 int rmap_alloc_slot(struct memslot *slot);
 void rmap_free_slot(struct memslot *slot);
 void unmap_slot(struct vm *vm, struct memslot *slot);
-void write_protect_slot(struct vm *vm, struct memslot *slot);
+void write_protect_slot(struct vm *vm, struct memslot *slot, const unsigned long *which);
 
 static inline struct rmap_head *gfn_to_rmap(const struct memslot *slot, gfn_t gfn)
 {
@@ -63,7 +64,10 @@ static inline void unmap_slot(struct vm *vm, struct memslot *slot)
 	zap_all_shadow_pages(vm);
 }
 
-static inline void write_protect_slot(struct vm *vm, struct memslot *slot) { }
+static inline void write_protect_slot(struct vm *vm, struct memslot *slot,
+				      const unsigned long *which)
+{
+}
 
 #endif
 #endif
