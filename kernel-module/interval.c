@@ -49,9 +49,13 @@ static const struct mmu_interval_notifier_ops slot_ops = {
 
 static int interval_slot_comes(struct vm *vm, struct memslot *slot)
 {
+	int err;
+
 	slot->vm = vm;
-	return mmu_interval_notifier_insert(&slot->interval, vm->mm, slot->userspace_addr,
-					    slot->npages * PAGE_SIZE, &slot_ops);
+	err = mmu_interval_notifier_insert(&slot->interval, vm->mm, slot->userspace_addr,
+					   slot->npages * PAGE_SIZE, &slot_ops);
+	/* A process' first one is given up at any signal: after it the ioctl is to begin again. */
+	return err == -EINTR ? -ERESTARTNOINTR : err;
 }
 
 /* Waits until no call for the slot is under way. */

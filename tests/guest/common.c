@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "test.h"
@@ -253,6 +254,14 @@ void run_on(int cpu)
 	CPU_ZERO(&cpus);
 	CPU_SET(cpu, &cpus);
 	assert_int_equal(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
+}
+
+void assert_exits_0(pid_t pid)
+{
+	int status;
+
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
 }
 
 #define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"

@@ -46,14 +46,6 @@ static int not_eio(int vm_fd, int vcpu_fd)
 	return bad;
 }
 
-static void assert_exits_0(pid_t pid)
-{
-	int status;
-
-	waitpid(pid, &status, 0);
-	assert_int_equal(status, 0);
-}
-
 static void after_fork(void **state)
 {
 	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);

@@ -3,6 +3,10 @@
  * slots.c - the guest's memory: slots that are nonsense, that move and go, and slots
  * over memory that is not there, is read-only, or goes away later.
  */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/time.h>
+
 #include "test.h"
 
 #define SLOT_GPA 0x300000ul	/* behind the 3 MiB of slot 0 */
@@ -370,8 +374,39 @@ static void aliased(void **state)
 	end_vm(vcpu->vm);
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* Signals that come all the time: to make a process' first slot needs no second try. */
+static void among_signals(void **state)
+{
+	const struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			struct kvm_userspace_memory_region region = { .memory_size = PAGE };
+			int vm_fd = ioctl(open(device, O_RDWR), KVM_CREATE_VM, 0), bad;
+
+			region.userspace_addr = (uintptr_t)anonymous(PAGE);
+			signal(SIGALRM, on_alarm);
+			setitimer(ITIMER_REAL, &often, NULL);
+			bad = ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region);
+			setitimer(ITIMER_REAL, &never, NULL);
+			_exit(bad ? errno : 0);
+		}
+		assert_exits_0(pid);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nonsense),
+	cmocka_unit_test(among_signals),
 	cmocka_unit_test(large_slot),
 	cmocka_unit_test(all_slots),
 	cmocka_unit_test(delete_and_move),

@@ -144,6 +144,8 @@ void without_audit_always(void);
 struct vmm_vcpu *vcpu_with_gap(void);
 /* run_on() - this thread, and those it makes from now on, run on one CPU alone. */
 void run_on(int cpu);
+/* assert_exits_0() - waits for the end of a child that has no complaint. */
+void assert_exits_0(pid_t pid);
 /* set_cpu1() - the second CPU goes offline, or online. */
 void set_cpu1(bool online);
 /* cpu1_back() - the teardown of a test that does so. */

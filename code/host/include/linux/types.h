@@ -5,6 +5,7 @@
 
 #include_next <linux/types.h>
 #include <errno.h>
+#define ERESTARTNOINTR 513
 #include <stdbool.h>
 #include <stddef.h>
 
