@@ -142,6 +142,7 @@ static void svm_enable_here(void *unused)
  */
 static int svm_pm_event(struct notifier_block *nb, unsigned long event, void *unused)
 {
+	cpus_read_lock();	/* none is half online */
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
@@ -152,6 +153,7 @@ static int svm_pm_event(struct notifier_block *nb, unsigned long event, void *un
 		on_each_cpu(svm_enable_here, NULL, true);
 		break;
 	}
+	cpus_read_unlock();
 	return NOTIFY_DONE;
 }
 
