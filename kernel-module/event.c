@@ -145,6 +145,7 @@ void queue_debug_exception(struct vcpu *vcpu, unsigned long cause)
 void queue_interrupt(struct vcpu *vcpu, u8 vector)
 {
 	vcpu->svm->interrupt.pending = true;
+	vcpu->svm->interrupt.waits = false;
 	vcpu->svm->interrupt.vector = vector;
 }
 
@@ -230,9 +231,10 @@ static void set_virtual_interrupt(struct vmcb_control_area *control,
  * user space that wants to send one, gets an interrupt window.
  *
  * An interrupt that the guest can take is delivered as a virtual interrupt, any
- * other is forced on it. (QEMU 7.2 may deliver a forced one twice: its exception
- * number stays behind in the CPU, to be found when the emulator's loop is left before
- * the next exit.) While it is being delivered there can be no window, so with one
+ * other is forced on it, but for one that let an exception go first: it is not to
+ * interrupt the exception's handler. (QEMU 7.2 may deliver a forced one twice: its
+ * exception number stays behind in the CPU, to be found when the emulator's loop is left
+ * before the next exit.) While it is being delivered there can be no window, so with one
  * wanted the end of its handler is intercepted.
  *
  * Context: vcpu->mutex held; interrupts may be off.
@@ -256,9 +258,12 @@ void event_load(struct vcpu *vcpu)
 		}
 		if (is_fault(svm->exception.vector))
 			vcpu->rflags |= X86_EFLAGS_RF;
+		svm->interrupt.waits = true;
 		window |= svm->interrupt.pending;
 	} else if (svm->interrupt.pending && interrupts_allowed(vcpu)) {
 		svm->interrupt.virtual = true;
+	} else if (svm->interrupt.pending && svm->interrupt.waits) {
+		window = true;
 	} else if (svm->interrupt.pending) {
 		control->event_inj = svm->interrupt.vector | SVM_EVTINJ_TYPE_INTR |
 				     SVM_EVTINJ_VALID;
@@ -289,12 +294,12 @@ void event_store(struct vcpu *vcpu)
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	u32 info = control->exit_int_info;
 	u8 vector = info & SVM_EXITINTINFO_VEC_MASK;
-	bool waits = svm->interrupt.virtual && (control->int_ctl & V_IRQ_MASK);
+	bool untaken = svm->interrupt.virtual && (control->int_ctl & V_IRQ_MASK);
 
 	if (svm->exception.pending)
 		svm->exception.pending = false;
-	else
-		svm->interrupt.pending = waits;
+	else if (svm->interrupt.virtual || !svm->interrupt.waits)
+		svm->interrupt.pending = untaken;
 
 	if (!(info & SVM_EXITINTINFO_VALID))
 		return;
@@ -306,7 +311,7 @@ void event_store(struct vcpu *vcpu)
 		if (vector == X86_TRAP_BP || vector == X86_TRAP_OF)
 			break;
 		/* QEMU 7.2 reports a virtual interrupt cut short so, and keeps it as well */
-		if (waits && vector == svm->interrupt.vector)
+		if (untaken && vector == svm->interrupt.vector)
 			break;
 		set_exception(vcpu, vector, info & SVM_EXITINTINFO_VALID_ERR,
 			      control->exit_int_info_err);

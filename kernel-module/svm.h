@@ -69,6 +69,7 @@ struct svm_vcpu {
 	struct {
 		bool pending;
 		bool virtual;		/* on its way as a virtual interrupt */
+		bool waits;		/* let an exception go first: it is not forced now */
 		u8 vector;
 	} interrupt;
 	bool triple_fault;

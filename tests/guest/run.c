@@ -262,6 +262,39 @@ static void forced_interrupt_through_lost_pages(void **state)
 	end_vm(vcpu->vm);
 }
 
+/*
+ * Single step over a port that is read: as user space sends the interrupt the guest can take
+ * it, and then it is its #DB that goes first. The handler has interrupts off, and exits; the
+ * interrupt is not to come before its end.
+ */
+CODE(64, step_over_in, "sti; pushfq; orl $0x100, (%rsp); popfq; in $0x70, %al; cli; hlt");
+CODE(64, on_debug,
+	"cpuid; mov 0x200000, %eax; mov %eax, 0x200004; incl 0x200008\n"
+	"andl $0xfffffeff, 16(%rsp); iretq");
+
+static void interrupt_behind_an_exception(void **state)
+{
+	struct vmm_vcpu *vcpu = new_vcpu(VMM_LONG);
+	volatile uint32_t *seen = vmm_hva(vcpu->vm, ABI_FREE, 12);
+	struct kvm_interrupt irq = { .irq = 0x40 };
+
+	(void)state;
+	not_on_stock("stock KVM sends it into the handler");
+	put_handler(vcpu->vm);
+	memcpy(vmm_hva(vcpu->vm, TRAP_STUBS + 64, 64), code_on_debug, CODE_SIZE(on_debug));
+	vmm_write_gate(vcpu->vm, ABI_IDT, 64, 1, TRAP_STUBS + 64);
+	memcpy(vmm_hva(vcpu->vm, ABI_CODE, 64), code_step_over_in, CODE_SIZE(step_over_in));
+	assert_int_equal(vmm_enter(vcpu), 0);
+	assert_int_equal(vcpu->run->exit_reason, KVM_EXIT_IO);
+	assert_int_equal(vcpu->run->ready_for_interrupt_injection, 1);
+	assert_int_equal(ioctl(vcpu->fd, KVM_INTERRUPT, &irq), 0);
+	assert_int_equal(vmm_run(vcpu), VMM_HLT);
+	assert_int_equal(seen[2], 1);	/* one #DB, and nothing had come before its end */
+	assert_int_equal(seen[1], 0);
+	assert_int_equal(seen[0], 1);
+	end_vm(vcpu->vm);
+}
+
 /* Each vCPU on a thread of its own; they hand a token around through memory. */
 CODE(64, token,
 	"mov $0x200000, %ebx; mov $25, %ecx\n"
@@ -388,6 +421,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(interrupt_real_mode),
 	cmocka_unit_test(interrupt_through_lost_pages),
 	cmocka_unit_test(forced_interrupt_through_lost_pages),
+	cmocka_unit_test(interrupt_behind_an_exception),
 	cmocka_unit_test(vcpus_on_threads),
 	cmocka_unit_test(ioctl_waits_for_run),
 	cmocka_unit_test(migrates),
