@@ -131,6 +131,8 @@ bool gpte_reserved(const struct vcpu *vcpu, u64 gpte, int level)
 		reserved |= GENMASK_ULL(62, 52);
 	if (level == 4 || (level == 3 && !vcpu->has_gbpages))
 		reserved |= GPTE_LARGE;
+	if (level == 4)
+		reserved |= GPTE_GLOBAL;
 	if (large && level == 2)
 		reserved |= GENMASK_ULL(20, 13);
 	if (large && level == 3)

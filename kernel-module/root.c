@@ -105,19 +105,20 @@ static bool sync_entry(struct vcpu *vcpu, struct shadow_page *sp, int index)
 }
 
 /*
- * Compare all that hangs below @sp with the guest's tables. The depth is that of
- * the tables, at most four; a table that contains itself is visited once a level.
+ * Compare all that hangs below @sp, down to the tables of level @lowest, with the guest's
+ * tables. The depth is that of the tables, at most four; a table that contains itself is
+ * visited once a level.
  */
-static void sync_tree(struct vcpu *vcpu, struct shadow_page *sp)
+static void sync_tree(struct vcpu *vcpu, struct shadow_page *sp, int lowest)
 {
 	int i;
 
-	if (sp->role.direct || sp->synced == vcpu->vm->shadow.syncs)
+	if (sp->role.direct || sp->role.level < lowest || sp->synced == vcpu->vm->shadow.syncs)
 		return;
 	sp->synced = vcpu->vm->shadow.syncs;
 	for (i = 0; i < SPTES_PER_PAGE; i++)
 		if (sync_entry(vcpu, sp, i) && sp->role.level > 1)
-			sync_tree(vcpu, child_page(sp->spt[i]));
+			sync_tree(vcpu, child_page(sp->spt[i]), lowest);
 }
 
 /* ---- roots ---- */
@@ -130,7 +131,7 @@ static struct shadow_page *get_root(struct vcpu *vcpu, gfn_t gfn, union role rol
 	sp = get_shadow_page(vcpu, gfn, role, &cached);
 	sp->root_count++;
 	if (cached)
-		sync_tree(vcpu, sp);
+		sync_tree(vcpu, sp, 1);
 	return sp;
 }
 
@@ -239,26 +240,11 @@ static int shadow_index(gva_t gva, int level)
 	return (gva >> (PAGE_SHIFT + 9 * (level - 1))) & (SPTES_PER_PAGE - 1);
 }
 
-/**
- * mmu_invlpg() - the guest flushes one address: INVLPG.
- * @vcpu: the vCPU.
- * @gva: guest virtual address, in bytes.
- *
- * Only the entries on the way to @gva are compared with the guest's. An entry of
- * another address cannot be used before a fault has compared its way as well.
- *
- * Context: vcpu->mutex held, in the VM's process; takes mmu_lock; does not sleep.
- * Source: AMD manual, "INVLPG".
- */
-void mmu_invlpg(struct vcpu *vcpu, gva_t gva)
+/* Compare the entries on the way to one address, from its root to its leaf. */
+static void sync_path(struct vcpu *vcpu, gva_t gva)
 {
-	struct shadow_page *sp;
+	struct shadow_page *sp = root_of(vcpu, gva);
 
-	stat_inc(vcpu->vm, invlpgs);
-	if (!vcpu->mmu.loaded)
-		return;
-	spin_lock(&vcpu->vm->mmu_lock);
-	sp = root_of(vcpu, gva);
 	while (sp) {
 		int index = shadow_index(gva, sp->role.level);
 
@@ -269,6 +255,56 @@ void mmu_invlpg(struct vcpu *vcpu, gva_t gva)
 			break;
 		sp = child_page(sp->spt[index]);
 	}
+}
+
+/**
+ * mmu_invlpg() - the guest flushes one address: INVLPG.
+ * @vcpu: the vCPU.
+ * @gva: guest virtual address, in bytes.
+ *
+ * Of the leaf entries that of @gva alone is compared with the guest's. Of the upper ones
+ * all are: a processor forgets what it has cached of them, whatever the address, and
+ * a guest may rely on that when it frees a table.
+ *
+ * Context: vcpu->mutex held, in the VM's process; takes mmu_lock; does not sleep.
+ * Source: AMD manual, "INVLPG", and "Translation Cache Extension (TCE) Bit", without which
+ * we are.
+ */
+void mmu_invlpg(struct vcpu *vcpu, gva_t gva)
+{
+	struct vm *vm = vcpu->vm;
+	int i;
+
+	stat_inc(vm, invlpgs);
+	if (!vcpu->mmu.loaded)
+		return;
+	spin_lock(&vm->mmu_lock);
+	vm->shadow.syncs++;
+	for (i = 0; i < 4; i++)
+		if (vcpu->mmu.root[i])
+			sync_tree(vcpu, vcpu->mmu.root[i], 2);
+	sync_path(vcpu, gva);
+	spin_unlock(&vm->mmu_lock);
+	make_request(vcpu, REQ_TLB_FLUSH);
+}
+
+/**
+ * mmu_forget() - the guest gets a #PF for an address: no older translation of it stays.
+ * @vcpu: the vCPU.
+ * @gva: guest virtual address, in bytes.
+ *
+ * A processor forgets the one that it had when it faults, so that the guest's handler
+ * may look at the address right away.
+ *
+ * Context: vcpu->mutex held, in the VM's process; takes mmu_lock; does not sleep.
+ * Source: AMD manual, "Translation-Lookaside Buffer (TLB)".
+ */
+void mmu_forget(struct vcpu *vcpu, gva_t gva)
+{
+	if (!vcpu->mmu.loaded)
+		return;
+	spin_lock(&vcpu->vm->mmu_lock);
+	sync_path(vcpu, gva);
 	spin_unlock(&vcpu->vm->mmu_lock);
 	make_request(vcpu, REQ_TLB_FLUSH);
 }
@@ -312,7 +348,7 @@ u64 *shadow_walk(struct vcpu *vcpu, const struct guest_walk *walk, gva_t gva)
 		child = get_shadow_page(vcpu, gfn, role, &cached);
 		if (cached) {
 			vm->shadow.syncs++;
-			sync_tree(vcpu, child);
+			sync_tree(vcpu, child, 1);
 		}
 		WRITE_ONCE(*entry, __pa(child->spt) | SPTE_TABLE);
 		sp = child;

@@ -118,6 +118,7 @@ void zap_all_shadow_pages(struct vm *vm);
 int mmu_load(struct vcpu *vcpu);
 void mmu_unload(struct vcpu *vcpu);
 void mmu_invlpg(struct vcpu *vcpu, gva_t gva);
+void mmu_forget(struct vcpu *vcpu, gva_t gva);
 u64 *shadow_walk(struct vcpu *vcpu, const struct guest_walk *walk, gva_t gva);
 
 #else

@@ -8,7 +8,6 @@
  * turned into shadow pages is in root.c.
  */
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "gpte.h"
@@ -16,6 +15,9 @@
 #include "trace.h"
 #include "vcpu.h"
 #include "walk.h"
+
+/* Other vCPUs that only set A and D bits make a walk begin anew a few times at most. */
+#define MAX_WALKS 100
 
 static void __user *gpte_user(struct vm *vm, gpa_t gpa)
 {
@@ -187,27 +189,29 @@ static int walk_once(struct vcpu *vcpu, gva_t gva, u32 pferr, struct guest_walk 
  * @walk: set to what was met on the way.
  * @fault: set if the guest's tables do not allow the access.
  *
+ * If the guest must get @fault, what shadow pages have of an older translation is gone.
+ *
  * Context: vcpu->mutex held, between slots_read_lock() and slots_read_unlock(), in the
- * VM's process; may sleep and swap tables in. Sets the guest's A and D bits.
+ * VM's process; takes mmu_lock; may sleep and swap tables in. Sets the guest's A and D bits.
  * Return: 0; 1 if the guest must get @fault; -EFAULT if a table's memory is not
- * there for us; -EINTR if killed.
+ * there for us; -EAGAIN another vCPU keeps changing the entries.
  * Source: AMD manual, "Page Translation and Protection".
  */
 int walk_guest(struct vcpu *vcpu, gva_t gva, u32 pferr, struct guest_walk *walk,
 	       struct guest_fault *fault)
 {
-	int ret;
+	int n = 0, ret;
 
 	lockdep_assert(slots_read_lock_held(vcpu->vm));
 
 	do {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();		/* another vCPU may change an entry again and again */
+		cond_resched();
 		ret = walk_once(vcpu, gva, pferr, walk, fault);
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN && ++n < MAX_WALKS);
 	if (!ret)
 		trace_kvmswap_walk(vcpu, gva, walk->gfn, walk->level, walk->access);
+	else if (ret == 1)
+		mmu_forget(vcpu, gva);
 	return ret;
 }
 

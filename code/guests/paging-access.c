@@ -207,6 +207,8 @@ void test_reserved(void)
 	set(LARGE, 3, table);
 	*entry(1ul << 40, 4) = new_frame() | ALL | PS;
 	faulted("level 4, bit 7: read", try_read(1ul << 40, &value), PF_P | PF_RSVD, 1ul << 40);
+	*entry(1ul << 40, 4) = new_frame() | ALL | 1 << 8;
+	faulted("level 4, bit 8: read", try_read(1ul << 40, &value), PF_P | PF_RSVD, 1ul << 40);
 	*entry(1ul << 40, 4) = 0;
 #endif
 	set(LARGE, 2, 0);

@@ -9,6 +9,7 @@
 #define A	0x20ULL
 #define D	0x40ULL
 #define PS	0x80ULL
+#define G	0x100ULL
 #define NX	(1ULL << 63)
 #define PWU	(P | W | U)
 

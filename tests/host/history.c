@@ -60,15 +60,16 @@ void history_update(void)
 }
 
 /**
- * history_values() - what an entry has been since some moment, and at it.
+ * history_values() - what an entry has been from one moment to another, and at both.
  * @offset: of the entry, in bytes of the process' memory.
  * @size: 4 or 8 bytes.
- * @since: the moment.
+ * @since: the first moment.
+ * @until: the last one.
  * @values: room for MODEL_VALUES.
  *
  * Return: how many, each once.
  */
-int history_values(u64 offset, int size, unsigned int since, u64 *values)
+int history_values(u64 offset, int size, unsigned int since, unsigned int until, u64 *values)
 {
 	unsigned int at = newest[offset / 8];
 	int n = 0;
@@ -77,6 +78,8 @@ int history_values(u64 offset, int size, unsigned int since, u64 *values)
 		u64 value = changes[at].value;
 		int i;
 
+		if (changes[at].when > until)
+			continue;
 		if (size == 4)
 			value = (u32)(value >> 8 * (offset & 4));
 		for (i = 0; i < n && values[i] != value; i++)

@@ -9,6 +9,6 @@ extern unsigned int history_now;
 
 void history_start(void);
 void history_update(void);
-int history_values(u64 offset, int size, unsigned int since, u64 *values);
+int history_values(u64 offset, int size, unsigned int since, unsigned int until, u64 *values);
 
 #endif

@@ -33,6 +33,8 @@ static bool is_reserved(const struct model *m, int level, bool large, int n)
 		return true;
 	if (n == 7)
 		return level == 4 || (level == 3 && !m->vcpu->has_gbpages);
+	if (n == 8)
+		return level == 4;
 	return large && n >= 13 && n <= (level == 2 ? 20 : 29);
 }
 

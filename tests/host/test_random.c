@@ -3,9 +3,11 @@
  * test_random.c - random guests on random tables, with a host that swaps under them.
  *
  * What a vCPU may use of an address is what its tables have allowed at some time
- * since it last flushed that address: each entry of the tables is remembered with
- * all its values (history.c), and the model walks every way through them. What a
- * vCPU gets beyond that is a shadow page or a TLB entry that should not be there.
+ * since it last flushed that address, or had a fault there: each entry of the tables is
+ * remembered with all its values (history.c), and the model walks every way through them.
+ * A flush of any address forgets all upper entries, so that no way mixes what was before
+ * one with what was after it. What a vCPU gets beyond that is a shadow page or a TLB entry
+ * that should not be there.
  * When an access does come to a #PF exit, only the tables as they are now count.
  */
 #include "groups.h"
@@ -21,11 +23,13 @@
 #define LONG_OPS 8000		/* of a long one */
 #define ALIAS	40		/* slot 1: these guest frames are the process' pages 0 to 7 */
 #define ALIASES	8
+#define MAX_FLUSHES (2 * LONG_OPS)
 
 static struct {
 	const struct test_mode *mode[TEST_VCPUS];
 	gva_t gva[TEST_VCPUS][GVAS];
 	unsigned int flushed[TEST_VCPUS][GVAS];	/* when, by history_now */
+	unsigned int flush[TEST_VCPUS][MAX_FLUSHES], nr_flushes[TEST_VCPUS];	/* of any address */
 	gfn_t alias;			/* where slot 1 is now; 0 nowhere */
 	unsigned long done, injected, mmio, host_actions, busy, dropped, retried;
 	unsigned long in_sections;	/* faults that came in the middle of a section */
@@ -52,7 +56,7 @@ static bool gpa_to_page(u64 gpa, unsigned int *page)
 	return true;
 }
 
-static unsigned int reach_since;
+static unsigned int reach_since, reach_until;
 
 static int read_history(void *data, u64 gpa, int size, u64 *values)
 {
@@ -62,7 +66,7 @@ static int read_history(void *data, u64 gpa, int size, u64 *values)
 	if (!gpa_to_page(gpa, &page))
 		return 0;
 	return history_values((u64)page << PAGE_SHIFT | offset_in_page(gpa), size, reach_since,
-			      values);
+			      reach_until, values);
 }
 
 /* Does this way through the tables lead to the frame that the vCPU got to? */
@@ -83,12 +87,19 @@ static void visit_reach(void *data, const struct model_result *result)
 		reach->found = true;
 }
 
+/* From one flush to the next, the last one first, back to that of the address itself. */
 static void check_done(struct vcpu *vcpu, int g, u32 access, u64 pfn)
 {
 	struct reach reach = { .pfn = pfn, .write = access & PFERR_WRITE };
+	unsigned int flushed = run.flushed[vcpu->id][g];
+	int i = run.nr_flushes[vcpu->id] - 1;
 
-	reach_since = run.flushed[vcpu->id][g];
-	model_walk(vcpu, run.gva[vcpu->id][g], access, read_history, visit_reach, &reach);
+	reach_until = history_now;
+	do {
+		reach_since = i < 0 ? flushed : max(flushed, run.flush[vcpu->id][i--]);
+		model_walk(vcpu, run.gva[vcpu->id][g], access, read_history, visit_reach, &reach);
+		reach_until = reach_since;
+	} while (!reach.found && reach_since > flushed);
 	host_check(reach.found,
 		   "%s: vCPU %d got to frame %#llx at %#lx, access %#x, which nothing allows",
 		   run.mode[vcpu->id]->name, vcpu->id, pfn, run.gva[vcpu->id][g], access);
@@ -250,22 +261,37 @@ static void edit_tables(struct vcpu *vcpu)
 		gpa_poke32(gpa, value);
 }
 
+static void flushed_upper(struct vcpu *vcpu)
+{
+	host_check(run.nr_flushes[vcpu->id] < MAX_FLUSHES, "too many flushes");
+	run.flush[vcpu->id][run.nr_flushes[vcpu->id]++] = history_now;
+}
+
 static void flushed_all(struct vcpu *vcpu)
 {
 	int g;
 
 	for (g = 0; g < GVAS; g++)
 		run.flushed[vcpu->id][g] = history_now;
+	flushed_upper(vcpu);
+}
+
+static void flushed_page(struct vcpu *vcpu, gva_t gva)
+{
+	int g;
+
+	for (g = 0; g < GVAS; g++)
+		if (run.gva[vcpu->id][g] >> PAGE_SHIFT == gva >> PAGE_SHIFT)
+			run.flushed[vcpu->id][g] = history_now;
 }
 
 static void flush_one(struct vcpu *vcpu)
 {
-	int g = test_below(GVAS), other;
+	gva_t gva = run.gva[vcpu->id][test_below(GVAS)];
 
-	guest_invlpg(vcpu, run.gva[vcpu->id][g]);
-	for (other = 0; other < GVAS; other++)
-		if (run.gva[vcpu->id][other] >> PAGE_SHIFT == run.gva[vcpu->id][g] >> PAGE_SHIFT)
-			run.flushed[vcpu->id][other] = history_now;
+	guest_invlpg(vcpu, gva);
+	flushed_page(vcpu, gva);
+	flushed_upper(vcpu);
 }
 
 /* While a fault is in its window: another vCPU flushes, or the host takes a page. */
@@ -306,7 +332,10 @@ static void touch(struct vcpu *vcpu)
 			check_exit(vcpu, gva, access, outcome, 0);
 	} else {
 		check_exit(vcpu, gva, access, outcome, result.gpa);
-		run.injected += outcome == ACCESS_INJECTED;
+		if (outcome == ACCESS_INJECTED) {
+			run.injected++;
+			flushed_page(vcpu, gva);
+		}
 		run.mmio += outcome == ACCESS_MMIO;
 	}
 	/* What was written is an entry, or half of one: any page may be a table. */
@@ -411,6 +440,7 @@ static void live(u64 seed, unsigned int ops)
 	test_memory(MEMORY_PAGES);
 	memory_fill_random(&test_modes[1 + test_below(nr_test_modes - 1)]);
 	run.alias = 0;
+	memset(run.nr_flushes, 0, sizeof(run.nr_flushes));
 	history_start();
 	for (i = 0; i < TEST_VCPUS; i++)
 		change_mode(test_vcpu[i]);

@@ -117,6 +117,54 @@ static void what_an_entry_no_longer_allows_is_gone_after_a_flush(void **state)
 	expect_clean_audit(test_vm);
 }
 
+/*
+ * The table for the first 2 MiB is exchanged, and the flush names an address elsewhere, as
+ * it does where a guest sees its tables as pages of its own. The old table is free then: what
+ * others put into it later is no part of this address space.
+ */
+static void a_flush_forgets_the_upper_entries_of_all_addresses(void **state)
+{
+	static const gva_t elsewhere[] = { 0x400000, 0x9000 };
+	struct vcpu *vcpu = long_guest();
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(elsewhere); i++) {
+		gpa_poke(0x3000, 0x4000 | PWU);
+		gpa_poke(0x3008, 0);
+		test_load_cr3(vcpu, 0x1000);
+		expect_done(vcpu, 0x8000, 0, 8);
+		gpa_poke(0x40a0, 0);		/* nobody was at 0x14000 yet */
+		gpa_poke(0x50a0, 0xa000 | PWU);
+		gpa_poke(0x3000, 0x5000 | PWU);
+		guest_invlpg(vcpu, elsewhere[i]);
+		gpa_poke(0x3008, 0x4000 | PWU);
+		gpa_poke(0x40a0, 0xb000 | PWU);
+		expect_done(vcpu, 0x214000, 0, 0xb);
+		expect_done(vcpu, 0x14000, 0, 0xa);
+	}
+	expect_clean_audit(test_vm);
+}
+
+/* A guest's handler may look at the address at once: the fault was a flush of it. */
+static void a_fault_of_the_guests_forgets_the_old_translation(void **state)
+{
+	struct vcpu *vcpu = long_guest();
+
+	(void)state;
+	gpa_poke(0x4048, 0x9000 | P | U);
+	expect_done(vcpu, 0x9000, 0, 9);
+	gpa_poke(0x4048, 0xa000 | P | U);
+	expect_injected(vcpu, 0x9000, PFERR_WRITE, 3);
+	expect_done(vcpu, 0x9000, 0, 0xa);
+
+	gpa_poke(0x4048, 0);
+	expect_injected(vcpu, 0x9000, PFERR_WRITE, 2);
+	gpa_poke(0x4048, 0xb000 | PWU);
+	expect_done(vcpu, 0x9000, 0, 0xb);
+	expect_clean_audit(test_vm);
+}
+
 /* Reserved bits that are no part of an address: nothing else about the entry changes. */
 static void a_reserved_bit_is_seen_after_a_flush(void **state)
 {
@@ -125,7 +173,8 @@ static void a_reserved_bit_is_seen_after_a_flush(void **state)
 		u64 gpa, bit;
 	} cases[] = {
 		{ "long", 0x4048, NX }, { "long", 0x3000, NX }, { "long", 0x2000, NX },
-		{ "long", 0x1000, NX }, { "long NX", 0x1000, PS }, { "PAE NX", 0x4048, 1ULL << 52 },
+		{ "long", 0x1000, NX }, { "long NX", 0x1000, PS }, { "long NX", 0x1000, G },
+		{ "PAE NX", 0x4048, 1ULL << 52 },
 		{ "PAE NX", 0x3000, 1ULL << 62 }, { "PAE", 0x3000, NX },
 	};
 	struct vcpu *vcpu = long_guest();
@@ -351,6 +400,8 @@ int shadow_tests(void)
 		mmu_test(shadow_pages_outlive_a_cr3_load),
 		mmu_test(a_new_entry_is_seen_without_a_flush),
 		mmu_test(what_an_entry_no_longer_allows_is_gone_after_a_flush),
+		mmu_test(a_flush_forgets_the_upper_entries_of_all_addresses),
+		mmu_test(a_fault_of_the_guests_forgets_the_old_translation),
 		mmu_test(a_reserved_bit_is_seen_after_a_flush),
 		mmu_test(a_and_d_are_set_anew_after_a_flush),
 		mmu_test(with_wp_off_the_kernel_writes_what_users_only_read),

@@ -69,6 +69,15 @@ static void large_pages_are_mapped_in_small_ones(void **state)
 	guest_invlpg(vcpu, 0x1400000);
 	expect_injected(vcpu, 0x17ff000, PFERR_WRITE, 2);
 
+	/* So does a fault. */
+	gpa_poke32(0x1000 + 5 * 4, 0x400000 | P | U | PS);
+	expect_done(vcpu, 0x1400000, 0, 0x400);
+	expect_done(vcpu, 0x1600000, 0, 0x600);
+	gpa_poke32(0x1000 + 5 * 4, 0x800000 | P | U | PS);
+	expect_injected(vcpu, 0x1400000, PFERR_WRITE, 3);
+	gpa_poke32(0x1000 + 5 * 4, P | U | PS);
+	expect_done(vcpu, 0x1600000, 0, 0x200);
+
 	/* 2 MiB and 1 GiB; most of the latter is no memory. */
 	gpa_poke(0x1000, 0x2000 | PWU);
 	gpa_poke(0x2000, 0x3000 | PWU);

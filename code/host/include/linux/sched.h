@@ -8,7 +8,6 @@
 
 struct task_struct {
 	struct mm_struct *mm;
-	bool killed;
 	int sigbus_code;	/* of the last SIGBUS: 0 for none */
 	unsigned long sigbus_address;
 	short sigbus_shift;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Has the task been killed? And the signal that broken memory gives. */
+/* The signal that broken memory gives. */
 #ifndef HOST_LINUX_SCHED_SIGNAL_H
 #define HOST_LINUX_SCHED_SIGNAL_H
 
 #include <linux/sched.h>
 
 #define BUS_MCEERR_AR 4
-
-static inline bool fatal_signal_pending(const struct task_struct *task)
-{
-	return task->killed;
-}
 
 /* The task keeps the last one. */
 static inline int send_sig_mceerr(int code, void __user *address, short shift,
