@@ -124,8 +124,10 @@ static int fault_walk(struct vcpu *vcpu, gva_t gva, u32 error_code, gpa_t *gpa)
 		inject_page_fault(vcpu, &guest_fault);
 		return FAULT_RESUME;
 	}
-	if (ret == -EAGAIN)		/* the guest comes back, unless a signal ends KVM_RUN */
+	if (ret == -EAGAIN) {		/* the guest comes back, unless a signal ends KVM_RUN */
+		stat_inc(vm, faults_gpte_moved);
 		return FAULT_RESUME;
+	}
 	if (ret)
 		return ret;
 

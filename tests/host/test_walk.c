@@ -275,6 +275,7 @@ static void an_entry_that_always_changes_does_not_hold_the_walk(void **state)
 	assert_in_range(changes, 10, 1000);
 	/* KVM_RUN looks after its signals, and the guest faults once more. */
 	assert_int_equal(page_fault(vcpu, 0, PFERR_WRITE, &gpa), FAULT_RESUME);
+	assert_int_equal(stat(test_vm, faults_gpte_moved), 1);
 	assert_int_equal(stat(test_vm, faults_fixed) + stat(test_vm, faults_injected), 0);
 	host_before_cmpxchg.run = NULL;
 	assert_int_equal(guest_access(vcpu, 0, PFERR_WRITE, &result), ACCESS_DONE);
