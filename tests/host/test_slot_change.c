@@ -241,6 +241,38 @@ static void a_slot_that_is_being_unmapped_is_not_mapped_again(void **state)
 	}
 }
 
+static void write_page_1(void *data)
+{
+	gpa_t gpa;
+
+	(void)data;
+	assert_int_equal(page_fault(test_vcpu[1], 0x1000, PFERR_WRITE, &gpa), FAULT_RESUME);
+}
+
+/* A log is taken with breaks as well. */
+static void what_is_written_while_a_log_is_taken_is_in_the_next(void **state)
+{
+	struct kvm_dirty_log log = { .dirty_bitmap = (void *)HVA(300) };
+
+	(void)state;
+	test_memory(LARGE);
+	assert_int_equal(test_slot(0, 0, LARGE, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
+	expect_done(test_vcpu[0], 0x1000, PFERR_WRITE, 1);
+	expect_done(test_vcpu[0], 600 << PAGE_SHIFT, PFERR_WRITE, 600);
+	assert_int_equal(cpu_enter(test_vcpu[1]), 0);
+	cpu_exit(test_vcpu[1]);
+	host_resched = (struct host_hook){ write_page_1 };
+	assert_int_equal(get_dirty_log(test_vm, &log), 0);
+	assert_null(host_resched.run);
+	assert_int_equal(gpa_peek(300 << PAGE_SHIFT), BIT(1));
+	assert_int_equal(gpa_peek((300 << PAGE_SHIFT) + 600 / 64 * 8), BIT_ULL(600 % 64));
+
+	assert_int_equal(get_dirty_log(test_vm, &log), 0);
+	assert_int_equal(gpa_peek(300 << PAGE_SHIFT), BIT(1));
+	assert_int_equal(gpa_peek((300 << PAGE_SHIFT) + 600 / 64 * 8), 0);
+	expect_clean_audit(test_vm);
+}
+
 int slot_change_tests(void)
 {
 	const struct test_item tests[] = {
@@ -251,6 +283,7 @@ int slot_change_tests(void)
 		mmu_test(the_bitmap_stays_as_long_as_its_readers),
 		mmu_test(who_did_not_see_the_log_is_waited_for),
 		mmu_test(a_slot_that_is_being_unmapped_is_not_mapped_again),
+		mmu_test(what_is_written_while_a_log_is_taken_is_in_the_next),
 	};
 
 	return cmocka_run_group_tests_name("slot changes", tests, NULL, NULL);
